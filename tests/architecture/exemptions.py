@@ -15,7 +15,7 @@ BLIND_EXCEPT: dict[str, str] = {
     "sealbus.acquisition.pipeline.SamplePipeline._calculated": "formulas of users: logged, and what was read goes out",
     "sealbus.acquisition.pipeline.SamplePipeline._hand_over": "one sink of several: logged, and counted as lost there",
     "sealbus.acquisition.tag_states.TagState.take": "one tag of a block: it is bad, and logged",
-    "sealbus.acquisition.polls.Poll._take": "one block of a device: its tags are bad, the connection stays",
+    "sealbus.acquisition.polls.Poll.take": "one block of a device: its tags are bad, the connection stays",
     "sealbus.client.observing._call": "a callback is the user's code: logged, and the call goes on",
     "sealbus.collector.plan_sync.PlanSync.load": "the outermost handler of a plan: logged, and polling goes on",
     "sealbus.collector.store_thread.StoreThread.attempt": "one call to the store: logged, and tried again",

@@ -95,7 +95,10 @@ async def test_a_write_to_a_dead_unit_is_recorded_as_not_sent(plant: Plant) -> N
     assert await client.request(adu(4, write_register(100, 7), unit=2)) == adu(4, exception(6, 0x0B), unit=2)
     assert plant.device.writes == []
     (outcome,) = plant.records(WriteOutcome)
-    assert (outcome.outcome, outcome.why) == (Outcome.NOT_SENT, "the unit has not answered for a while")
+    assert (outcome.outcome, outcome.why) == (
+        Outcome.NOT_SENT,
+        "requests like this one have not been answered for a while",
+    )
 
 
 async def test_a_unit_that_answers_again_is_found(plant: Plant) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "read_pdu"]
 
+_FIRST_SEARCH_S: Final = 60.0
+_LAST_SEARCH_S: Final = 600.0
 _FUNCTIONS: Final = {table: function_code for function_code, table in READ_TABLES.items()}
 
 
@@ -49,9 +51,14 @@ class Block:
         "_raws",
         "_repeat_at",
         "_stale_after_s",
+        "failed_at",
+        "failures",
+        "is_proven",
         "last_read",
         "planned",
         "request",
+        "search_at",
+        "search_wait_s",
         "states",
     )
 
@@ -65,8 +72,29 @@ class Block:
         self._repeat_at = 0.0
         self._stale_after_s = min(tag.stale_after_s for tag in planned.tags)
         self.last_read = last_read
+        self.is_proven = False
+        """Whether it was answered as this block."""
+        self.failures = 0
+        """How often it was not, since the last answer."""
+        self.failed_at = 0.0
+        """When it was not, on the loop's clock; 0: the last time it was answered."""
+        self.search_at = self.search_wait_s = 0.0
+        """From when on a failure may begin a search for the place that causes it (see `splitting`)."""
+        self.attach()
+
+    def attach(self) -> None:
+        """This is the block that reads its tags from now on."""
         for state in self.states:
-            state.attach(last_read)
+            state.attach(self.last_read)
+
+    def forget(self) -> None:
+        """Its tags may be changed by other blocks: decode the next answer even if it is the same."""
+        self._data = self._raws = None
+
+    def postpone_search(self, now: float) -> None:
+        """A search found nothing: wait twice as long as before until the next one."""
+        self.search_wait_s = min(2 * self.search_wait_s, _LAST_SEARCH_S) if self.search_wait_s else _FIRST_SEARCH_S
+        self.search_at = now + self.search_wait_s
 
     def take(self, data: bytes, time_us: int, now: float) -> list[Sample]:
         """The device answered with `data`, which has the right length."""
@@ -85,6 +113,9 @@ class Block:
                     if raw != last and (change := state.take(raw, time_us, now)) is not None
                 ]
             self._data, self._raws = data, raws
+            # Only here, because the data of an answer after a failure always counts as other data.
+            self.is_proven = True
+            self.failures, self.failed_at, self.search_at, self.search_wait_s = 0, 0.0, 0.0, 0.0
         if now >= self._repeat_at:
             changes += self.repeat(now)
         return changes
@@ -97,7 +128,7 @@ class Block:
 
     def fail(self, reason: Reason, time_us: int, now: float) -> list[Sample]:
         """There is no answer, or an exception."""
-        self._data = self._raws = None
+        self.forget()
         return _only(state.fail(reason, time_us, now) for state in self.states)
 
     def fail_undecoded(self, error: Exception, time_us: int, now: float) -> list[Sample]:
@@ -114,10 +145,10 @@ class Block:
         changes = _only(
             state.grow_stale(now)
             for state, tag in zip(self.states, self.planned.tags, strict=True)
-            if age_s >= tag.stale_after_s
+            if now - state.last_read.at >= tag.stale_after_s  # that of a part of this block, while it is searched
         )
         if changes:
-            self._data = self._raws = None  # so that the next answer makes them good again
+            self.forget()  # so that the next answer makes them good again
         return changes
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sealbus.acquisition.reasons import Miss, miss_of_exception, miss_of_failure
 from sealbus.client import Failure, Transaction
 from sealbus.errors import DeviceException
 from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT, WireRequest
+from sealbus.samples import Reason
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,9 +44,20 @@ class Answer:
             return self.detail or self.failure.text
         return ""
 
+    @property
+    def miss(self) -> Miss | None:
+        """Why there are no data; None: there are."""
+        if self.exception is not None:
+            return miss_of_exception(self.exception)
+        if self.failure is not None:
+            return miss_of_failure(self.failure) or Miss(Reason.TIMEOUT)
+        return None
+
 
 class _UnitRequest(Transaction):
     __slots__ = ("_began", "_future")
+
+    skips_breaker = True  # what was not asked must not be reported as not answered
 
     def __init__(
         self, source: CommandClient, request: WireRequest, send_by: float, future: asyncio.Future[Answer]

@@ -5,13 +5,15 @@ not longer than the limit, no forbidden place lies in between, and the block is 
 once. A tag is in one block as a whole, so no value consists of two answers. Extending each block as far as possible is
 optimal: no other choice needs fewer blocks.
 
-`LearnedSplits` is what was learnt from the device: places that it refused (no block reads over them to join two tags), and
-addresses at which a block must begin because merging over them was refused. Pure.
+`LearnedSplits` is what was learnt from the device: places that it does not answer (no block reads over them to join two
+tags), and addresses at which a block must begin because a request over them is not answered. A block is cut between
+addresses, never between tags that begin at the same one: sixteen bits of a register are one request. Pure.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from sealbus.errors import ConfigError
@@ -106,10 +108,31 @@ class PlannedBlock:
     place: Place
     tags: tuple[Tag, ...]
 
+    @property
+    def is_divisible(self) -> bool:
+        """Whether its tags have different places. Tags of one place, such as the bits of a register, stay together."""
+        return self.tags[0].place != self.tags[-1].place
+
+    def parts(self) -> list[PlannedBlock]:
+        """The same tags in as many blocks as possible: one for each address at which tags begin.
+
+        Where all begin at one address: one for each length.
+        """
+        starts = [index for index in range(1, len(self.tags)) if self._is_cut(index)]
+        return [_block(self.tags[first:end]) for first, end in pairwise((0, *starts, len(self.tags)))]
+
     def halves(self) -> tuple[PlannedBlock, PlannedBlock]:
-        """The same tags in two blocks. Only where there are two or more."""
-        middle = len(self.tags) // 2
-        return _block(self.tags[:middle]), _block(self.tags[middle:])
+        """The same tags in two blocks of about the same length. Only where it is divisible."""
+        middle = self.place.address + self.place.count / 2
+        cuts = (index for index in range(1, len(self.tags)) if self._is_cut(index))
+        cut = min(cuts, key=lambda index: abs(self.tags[index].place.address - middle))
+        return _block(self.tags[:cut]), _block(self.tags[cut:])
+
+    def _is_cut(self, index: int) -> bool:
+        before, at = self.tags[index - 1].place, self.tags[index].place
+        if self.tags[0].place.address == self.tags[-1].place.address:
+            return before != at
+        return before.address != at.address
 
 
 def plan_blocks(tags: Iterable[Tag], limits: DeviceLimits, splits: LearnedSplits = _NONE) -> list[PlannedBlock]:
@@ -137,7 +160,7 @@ def _plan_table(tags: Sequence[Tag], limits: DeviceLimits, splits: LearnedSplits
             bool(members)
             and ends - first < most
             and begins - last - 1 <= gap
-            and (table, begins) not in splits.barriers
+            and (begins == members[-1].place.address or (table, begins) not in splits.barriers)
             and not any(each.address < begins and each.last > last for each in avoided)
         )
         if not merges:

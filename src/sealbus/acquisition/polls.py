@@ -5,11 +5,9 @@ when one has ended. So the queue does not grow, the units of one line take turns
 than what is on the wire. When a round is not over at the time of the next one, the next one is counted as an overrun and
 left out.
 
-A device that refuses a block (exception 01, 02, 03) may refuse it for one place in it. Then the block is halved and both
-halves are read in the same round, down to single tags. Tags that are refused alone are BAD, all others are read. What was
-learnt is kept as `LearnedSplits`: refused tags are not read, and no block is merged over a place where merging failed. After
-a minute, and then after twice as long each time, up to an hour, all of it is dropped and tried again: devices are repaired,
-and policies of gateways are changed.
+A block that fails is searched for the part that causes it, in steps between its reads; see `splitting`. Blocks that failed
+the last time are read last. A block that was answered the last time is read even while the channel holds back requests to
+its unit, because other blocks may be the reason for that; but only until some of these have failed too.
 """
 
 from __future__ import annotations
@@ -19,30 +17,31 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.acquisition.blocks import Block
-from sealbus.acquisition.planner import DeviceLimits, LearnedSplits, plan_blocks
-from sealbus.acquisition.reasons import HALVING_EXCEPTIONS, reason_of_exception, reason_of_failure
+from sealbus.acquisition.planner import DeviceLimits, plan_blocks
+from sealbus.acquisition.reasons import Miss, miss_of_exception, miss_of_failure
 from sealbus.acquisition.schedule import PollPhase
+from sealbus.acquisition.splitting import Splitting
 from sealbus.acquisition.tag_states import LastRead
 from sealbus.client import Failure, Transaction
 from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from sealbus.acquisition.clock import SampleClock
     from sealbus.acquisition.planner import PlannedBlock
+    from sealbus.acquisition.splitting import Step
     from sealbus.acquisition.tag_states import TagState
     from sealbus.client import Channel
     from sealbus.plant import Tag
-    from sealbus.protocol import Table
     from sealbus.samples import Reason, Sample
 
 __all__ = ["Poll", "PollContext", "PollCounters", "PolledTag", "PolledUnit"]
 
 _MIN_SEND_TIMEOUT_S: Final = 30.0
-_FIRST_RETRY_S: Final = 60.0
-_LAST_RETRY_S: Final = 3600.0
+_MAX_FAILED_ANYWAY: Final = 3
+"""Blocks that were answered the last time and failed now, without any answer in between: then the unit is silent."""
 _DATA_AT: Final = ANSWER_DATA_AT + 1  # behind the byte count
 
 
@@ -110,6 +109,42 @@ class _Read(Transaction):
         self._poll.failed(self._block, failure)
 
 
+class _ReadAnyway(_Read):
+    """Of a block that was answered the last time."""
+
+    __slots__ = ()
+
+    skips_breaker = True
+
+
+class _TrialRead(Transaction):
+    """A step of the splitting: a trial, which the breaker may hold back."""
+
+    __slots__ = ("_poll", "_step")
+
+    def __init__(self, poll: Poll, step: Step, send_by: float) -> None:
+        super().__init__(poll.unit, step.request, send_by)
+        self._poll = poll
+        self._step = step
+
+    def finish(self, answer: bytes) -> None:
+        is_exception = answer[ANSWER_FUNCTION_AT] & EXCEPTION_BIT
+        self._poll.step_ended(
+            self._step, miss_of_exception(answer[ANSWER_DATA_AT]) if is_exception else answer[_DATA_AT:]
+        )
+
+    def fail(self, failure: Failure, detail: str = "") -> None:
+        self._poll.step_ended(self._step, self._poll.miss_of(failure))
+
+
+class _SearchRead(_TrialRead):
+    """A step that shows whether the unit answers. A search ends within a few requests."""
+
+    __slots__ = ()
+
+    skips_breaker = True
+
+
 class Poll:
     """The rounds of one device and interval, from `start` to `stop`."""
 
@@ -130,15 +165,13 @@ class Poll:
         self._outstanding = 0
         self._is_filling = False
         self._began_s = 0.0
-        self._refused: list[Block] = []
-        self._refused_in_round: list[Block] = []
-        self._barriers_in_round: set[tuple[Table, int]] = set()
-        self._splits = LearnedSplits()
-        self._retry_at = 0.0
-        self._retry_after_s = _FIRST_RETRY_S
+        self._is_stepping = False
+        self._has_failing = False
+        self._failed_anyway = 0
+        self._splitting = Splitting(self)
         self.is_stopped = False
         self.blocks: list[Block] = []
-        self._replan()
+        self.replan(())
 
     # -- life
 
@@ -156,14 +189,14 @@ class Poll:
     def sweep(self, now: float) -> list[Sample]:
         """Once in a while: tags that have grown stale, and refused ones that are due to be reported again."""
         changes = [change for block in self.blocks for change in block.sweep(now)]
-        for block in self._refused:
+        for block in self._splitting.refused:
             changes += block.repeat(now)
         return changes
 
     @property
     def refused(self) -> list[Tag]:
-        """The tags that the device refuses."""
-        return [block.planned.tags[0] for block in self._refused]
+        """The tags that the device does not answer, while it answers others: they are only tried from time to time."""
+        return [tag for block in self._splitting.refused for tag in block.planned.tags]
 
     # -- rounds
 
@@ -180,35 +213,54 @@ class Poll:
         self._begin(now)
 
     def _begin(self, now: float) -> None:
-        if self._has_splits and now >= self._retry_at:
-            self._drop_splits()
+        self._splitting.begin_round(now)
         self._began_s = now
-        self._todo.extend(self.blocks)
+        self._todo.extend(self._in_order() if self._has_failing else self.blocks)
         self._fill()
+
+    def _in_order(self) -> list[Block]:
+        """Those that were answered the last time, then the others, the one that failed first before all."""
+        searched = self._splitting.searched
+        blocks = sorted((block for block in self.blocks if block not in searched), key=lambda block: block.failed_at)
+        self._has_failing = bool(searched) or any(block.failed_at for block in blocks)
+        return blocks
 
     def _fill(self) -> None:
         """Submit as many requests as may be in the channel. One may fail at once and call this again; the flag ends that."""
         if self._is_filling:
             return
         self._is_filling = True
-        unit = self.unit
-        while self._todo and self._outstanding < unit.max_outstanding:
-            block = self._todo.popleft()
+        while self._outstanding < self.unit.max_outstanding and (transaction := self._next()) is not None:
             self._outstanding += 1
             self.counters.requests += 1
-            unit.channel.submit(_Read(self, block, self._loop.time() + self._send_timeout_s))
+            self.unit.channel.submit(transaction)
         self._is_filling = False
         if not self._outstanding and not self.is_stopped:
             self._end()
+
+    def _next(self) -> Transaction | None:
+        """The next request of the round; None if there is none at present."""
+        splitting = self._splitting
+        if (splitting.running or splitting.trials) and not self._is_stepping and not self.is_stopped:
+            step = splitting.next_step(is_first=bool(self._todo))
+            if step is not None:
+                self._is_stepping = True
+                kind = _TrialRead if step.is_trial else _SearchRead
+                return kind(self, step, self._loop.time() + self._send_timeout_s)
+        if not self._todo:
+            return None
+        block = self._todo.popleft()
+        read = _ReadAnyway if self.unit.channel.suspects and self._is_known_good(block) else _Read
+        return read(self, block, self._loop.time() + self._send_timeout_s)
+
+    def _is_known_good(self, block: Block) -> bool:
+        return block.is_proven and not block.failures and self._failed_anyway < _MAX_FAILED_ANYWAY
 
     def _end(self) -> None:
         now = self._loop.time()
         self.counters.rounds += 1
         self.counters.took_s = now - self._began_s
-        if self._refused_in_round or self._barriers_in_round:
-            self._learn(now)
-        elif not self._has_splits:
-            self._retry_after_s = _FIRST_RETRY_S
+        self._splitting.end_round(now)
 
     # -- answers
 
@@ -218,13 +270,52 @@ class Poll:
         if self.is_stopped:
             return
         if not answer[ANSWER_FUNCTION_AT] & EXCEPTION_BIT:
-            changes = self._take(block, answer[_DATA_AT:])
+            if self._failed_anyway:
+                self._failed_anyway = 0
+            changes = self.take(block, answer[_DATA_AT:])
         else:
-            changes = self._take_exception(block, answer[ANSWER_DATA_AT])
+            changes = self._missed(block, miss_of_exception(answer[ANSWER_DATA_AT]))
         self._context.add_changes(changes)
         self._fill()
 
-    def _take(self, block: Block, data: bytes) -> list[Sample]:
+    def failed(self, block: Block, failure: Failure) -> None:
+        """There is no answer."""
+        self._outstanding -= 1
+        if self.is_stopped:
+            return
+        miss = self.miss_of(failure)
+        if miss is not None:
+            if block.is_proven and not block.failures:
+                self._failed_anyway += 1
+            self._context.add_changes(self._missed(block, miss))
+        self._fill()
+
+    def step_ended(self, step: Step, outcome: bytes | Miss | None) -> None:
+        """A request of the search or of a trial has ended: data, why there are none, or None if it was not sent."""
+        self._outstanding -= 1
+        self._is_stepping = False
+        if self.is_stopped:
+            return
+        self.counters.failures += isinstance(outcome, Miss)
+        self._context.add_changes(step.end(outcome))
+        self._fill()
+
+    def miss_of(self, failure: Failure) -> Miss | None:
+        """What the failure of a request of this poll means; None: nothing is known by it."""
+        return None if self.unit.is_resetting else miss_of_failure(failure)
+
+    def _missed(self, block: Block, miss: Miss) -> list[Sample]:
+        now = self._loop.time()
+        self.counters.failures += 1
+        self._has_failing = True
+        block.failures += 1
+        block.failed_at = now
+        return [] if self._splitting.begin_search(block, miss, now) else self.fail(block, miss.reason)
+
+    # -- for the splitting
+
+    def take(self, block: Block, data: bytes) -> list[Sample]:
+        """The changes of tags by this answer."""
         now, time_us = self._loop.time(), self._context.clock.now_us()
         try:
             return block.take(data, time_us, now)
@@ -232,76 +323,29 @@ class Poll:
             self.counters.failures += 1
             return block.fail_undecoded(error, time_us, now)
 
-    def _take_exception(self, block: Block, code: int) -> list[Sample]:
-        self.counters.failures += 1
-        if code in HALVING_EXCEPTIONS and len(block.states) > 1:
-            left, right = block.planned.halves()
-            self._barriers_in_round.add((right.place.table, right.place.address))
-            self._todo.extendleft((self._build(right, block.last_read), self._build(left, block.last_read)))
-            return []
-        if code in HALVING_EXCEPTIONS:
-            self._refused_in_round.append(block)
-        return self._fail(block, reason_of_exception(code))
-
-    def failed(self, block: Block, failure: Failure) -> None:
-        """There is no answer."""
-        self._outstanding -= 1
-        if self.is_stopped:
-            return
-        reason = None if self.unit.is_resetting else reason_of_failure(failure)
-        if reason is not None:
-            self.counters.failures += 1
-            self._context.add_changes(self._fail(block, reason))
-        self._fill()
-
-    def _fail(self, block: Block, reason: Reason) -> list[Sample]:
+    def fail(self, block: Block, reason: Reason) -> list[Sample]:
+        """The changes of tags of a block that has no answer."""
         return block.fail(reason, self._context.clock.now_us(), self._loop.time())
 
-    # -- learned splits
-
-    @property
-    def _has_splits(self) -> bool:
-        return bool(self._refused or self._splits.barriers)
-
-    def _learn(self, now: float) -> None:
-        """Keep what the round has found. A tag that is refused alone explains why its block was refused, so the round taught
-        no barrier; where each half was answered, merging over the middle is what the device refuses.
-        """
-        if not self._has_splits or now >= self._retry_at:
-            self._retry_at = now + self._retry_after_s
-            self._retry_after_s = min(2 * self._retry_after_s, _LAST_RETRY_S)
-        refused, barriers = self._splits.refused, self._splits.barriers
-        if self._refused_in_round:
-            self._refused += self._refused_in_round
-            refused += tuple(block.planned.place for block in self._refused_in_round)
-        else:
-            barriers |= self._barriers_in_round
-        self._splits = LearnedSplits(refused, barriers)
-        self._refused_in_round, self._barriers_in_round = [], set()
-        self._replan()
-
-    def _drop_splits(self) -> None:
-        self._splits = LearnedSplits()
-        self._refused = []
-        self._replan()
-
-    def _replan(self) -> None:
+    def replan(self, spare: Iterable[Block]) -> None:
+        """Plan the blocks anew. Those that are the same are kept, and those of `spare` that fit are used."""
         now, time_us = self._loop.time(), self._context.clock.now_us()
-        refused = {block.planned.tags[0] for block in self._refused}
+        refused = set(self.refused)
         wanted = [polled_tag.tag for polled_tag in self.polled_tags if polled_tag.tag not in refused]
-        planned = plan_blocks(wanted, self.unit.limits, self._splits)
-        unchanged = {block.planned.tags: block for block in self.blocks}
+        planned = plan_blocks(wanted, self.unit.limits, self._splitting.splits)
+        made = {block.planned.tags: block for block in (*self.blocks, *spare)}
         blocks = []
         for each in planned:
-            block = unchanged.get(each.tags)
+            block = made.get(each.tags)
             if block is None or block.planned.place != each.place:
                 before = self._states[each.tags[0]].last_read
                 # Tags that were never read grow stale when they are not read for long enough from now on.
-                block = self._build(each, before if before.time_us else LastRead(now, time_us))
+                block = self.build(each, before if before.time_us else LastRead(now, time_us))
+            block.attach()
             blocks.append(block)
         self.blocks = blocks
 
-    def _build(self, planned: PlannedBlock, before: LastRead) -> Block:
+    def build(self, planned: PlannedBlock, before: LastRead) -> Block:
         """A tag grows stale by when it was last read in any block, so the new block starts with the old one's times."""
         states = [self._states[tag] for tag in planned.tags]
         return Block(planned, states, self.unit.unit_id, LastRead(before.at, before.time_us))

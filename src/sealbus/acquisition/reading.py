@@ -10,12 +10,13 @@ import dataclasses
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from sealbus.acquisition.blocks import Block
+from sealbus.acquisition.block_search import BlockSearch
+from sealbus.acquisition.blocks import Block, read_pdu
 from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
 from sealbus.acquisition.planner import DeviceLimits, plan_blocks
-from sealbus.acquisition.reasons import HALVING_EXCEPTIONS, reason_of_exception, reason_of_failure
 from sealbus.acquisition.tag_states import LastRead, TagState
-from sealbus.errors import ConfigError
+from sealbus.client import Failure
+from sealbus.errors import ConfigError, Unreachable
 from sealbus.plant import CommandState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
 from sealbus.protocol import Table
 from sealbus.samples import Quality, Reason, Sample
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
     from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.polled_connection import PolledConnection
     from sealbus.plant import ReadNow, Tag, TagPlan
+    from sealbus.protocol import Place
 
-__all__ = ["limits_of", "read_now"]
+__all__ = ["limits_of", "read_now", "request_read"]
 
 _MAX_TAGS: Final = 1000
 
@@ -46,6 +48,18 @@ def limits_of(connection: PolledConnection, unit_id: int) -> DeviceLimits:
         max_bits=min(each.max_bits for each in known),
         forbidden=tuple(place for each in known for place in each.forbidden),
     )
+
+
+async def request_read(connection: PolledConnection, client: CommandClient, unit_id: int, place: Place) -> Answer:
+    """Read a place. Where a device closed the connection at the request before, it is dialled without back-off, once."""
+    answer = await client.request(unit_id, read_pdu(place))
+    if answer.failure is not Failure.UNREACHABLE:
+        return answer
+    try:
+        await connection.channel.open()
+    except Unreachable:
+        return answer
+    return await client.request(unit_id, read_pdu(place))
 
 
 async def read_now(
@@ -77,6 +91,8 @@ class _Reading:
         self.values: dict[int, ValueRead] = {}
         self.failed_at: Step | None = None
         self.reason = ""
+        self._is_silent = False
+        """Whether the last block and parts of it were not answered: then no further block is searched."""
         limits = limits_of(connection, command.unit_id)
         tags = [tag for plan in command.tags if (tag := self._tag(plan, limits)) is not None]
         self.todo = deque(plan_blocks(tags, limits))
@@ -95,20 +111,44 @@ class _Reading:
             await self._connection.channel.open()
 
     async def read(self, block: PlannedBlock) -> None:
-        """Read one block. If the device refuses it as a whole, its halves are read next."""
+        """Read one block. If it fails, its parts are read, unless the unit seems to answer nothing."""
+        answer = await self._request(block)
+        miss = answer.miss
+        is_searched = miss is not None and miss.may_be_of_a_part and block.is_divisible
+        if miss is None or not is_searched or (self._is_silent and not miss.is_refusal):
+            self._take(block, answer)
+            return
+        answers = {block.tags: answer}
+        search = BlockSearch(block, miss)
+        while not search.is_done:
+            ask = search.next()
+            answer = await self._request(ask.planned)
+            miss = answer.miss
+            if ask.part_of is None:
+                answers[ask.planned.tags] = answer
+            if miss is None:
+                search.answered(ask)
+                if ask.part_of is None:
+                    self._take(ask.planned, answer)
+            elif (ended := search.missed(ask, miss)) is not None:
+                self._take(ended[0], answers[ended[0].tags])
+        self._is_silent = not search.has_answer and answer.exception is None
+
+    async def _request(self, block: PlannedBlock) -> Answer:
+        return await request_read(self._connection, self._client, self._unit_id, block.place)
+
+    def _take(self, block: PlannedBlock, answer: Answer) -> None:
         states = [TagState(tag.plan, build_conversion(tag)) for tag in block.tags]
         run = Block(block, states, self._unit_id, LastRead())
-        answer = await self._client.request(self._unit_id, run.request.unit_and_pdu[1:])
-        if answer.exception in HALVING_EXCEPTIONS and len(block.tags) > 1:
-            self.todo.extendleft(reversed(block.halves()))
-            return
         time_us = self._connection.dial_context.clock.now_us()
         # The time on the loop's clock is 0: these states end with the command, so nothing is repeated or grows stale.
-        if answer.data is not None:
-            changes = run.take(answer.data, time_us, 0.0)
+        miss = answer.miss
+        if miss is None:
+            self._is_silent = False
+            changes = run.take(answer.data or b"", time_us, 0.0)
         else:
             self._note(answer)
-            changes = run.fail(_reason(answer), time_us, 0.0)
+            changes = run.fail(miss.reason, time_us, 0.0)
         for change, tag in zip(changes, block.tags, strict=True):
             self.values[tag.plan.id] = _value(change, answer.text, _raw(answer.data, tag, block))
 
@@ -135,13 +175,6 @@ class _Reading:
             self.failed_at, self.reason = Step.VALUE, str(error)
             return None
         return tag
-
-
-def _reason(answer: Answer) -> Reason:
-    if answer.exception is not None:
-        return reason_of_exception(answer.exception)
-    reason = reason_of_failure(answer.failure) if answer.failure is not None else None
-    return reason if reason is not None else Reason.TIMEOUT
 
 
 def _raw(data: bytes | None, tag: Tag, block: PlannedBlock) -> str:

@@ -2,19 +2,21 @@
 
 A scan takes turns with the polls of its connection and has one request under way. A unit that does not answer costs the
 time-out of the connection. A range is read in pieces as large as the device allows. A piece that is refused is halved
-until single places are left; neighbours with the same kind of answer are merged in the result. Places that the plan
-forbids are not read, and the result lists them.
+until single places are left; neighbours with the same kind of answer are merged in the result. A piece without an answer,
+or with a wrong one, is halved down to 16 places, and further only if its first or its last place is answered: each
+request costs a time-out. After a number of them in a row the scan asks again for a place that was answered before, and
+ends if that is silent too, or if there is none. Places that the plan forbids are not read, and the result lists them.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
-from sealbus.acquisition.reading import limits_of
-from sealbus.acquisition.reasons import HALVING_EXCEPTIONS
+from sealbus.acquisition.reading import limits_of, request_read
 from sealbus.client import Failure
 from sealbus.errors import LocalError
 from sealbus.plant import CommandState, RangeFound, RegistersScanned, Step, UnitAnswer, UnitsScanned
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["scan_registers", "scan_units"]
 
-_MAX_SILENCES: Final = 3
+_MAX_SILENCES: Final = 12
+_COARSE: Final = 16
 _ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
 
 
@@ -90,13 +93,26 @@ async def scan_registers(
             )
             break
         piece = scan.todo.popleft()
-        answer = await client.request(command.unit_id, read_pdu(piece))
+        answer = await request_read(connection, client, command.unit_id, piece.place)
         scan.take(piece, answer)
-        execution.progress(scan.done, place.count, str(piece))
-        if answer.failure is not None and (answer.failure is Failure.UNREACHABLE or scan.silences >= _MAX_SILENCES):
+        execution.progress(scan.done, place.count, str(piece.place))
+        if scan.silences >= _MAX_SILENCES and scan.answered is not None:
+            answer = await request_read(connection, client, command.unit_id, scan.answered)
+            scan.silences = 0 if answer.data is not None else scan.silences
+        if answer.failure is Failure.UNREACHABLE or scan.silences >= _MAX_SILENCES:
             outcome = ExecutionOutcome(CommandState.FAILED, answer.text, failed_at=failed_step(answer, connection))
             break
     return ExecutionOutcome(outcome.state, outcome.reason, outcome.failed_at, execution.found())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """A part of the range; or one end of the piece `whole`, which had this answer."""
+
+    place: Place
+    whole: Place | None = None
+    answer: Answer | None = None
+    other_end: Place | None = None
 
 
 class _Scan:
@@ -104,23 +120,45 @@ class _Scan:
         most, _ = limits.of_table(place.table)
         allowed, self._denied = limits.split_off(place)
         self.todo = deque(
-            Place(each.table, first, min(most, each.last + 1 - first))
+            _Piece(Place(each.table, first, min(most, each.last + 1 - first)))
             for each in allowed
             for first in range(each.address, each.last + 1, most)
         )
         self.done = sum(each.count for each in self._denied)
         self.silences = 0
+        """The requests in a row that were not answered."""
+        self.answered: Place | None = None
+        """A single place that was answered."""
         self._answers: list[tuple[Place, Answer]] = []
 
-    def take(self, piece: Place, answer: Answer) -> None:
-        self.silences = self.silences + 1 if answer.failure is not None else 0
-        if answer.exception in HALVING_EXCEPTIONS and piece.count > 1:
-            left = piece.count // 2
-            self.todo.appendleft(Place(piece.table, piece.address + left, piece.count - left))
-            self.todo.appendleft(Place(piece.table, piece.address, left))
-            return
-        self.done += piece.count
-        self._answers.append((piece, answer))
+    def take(self, piece: _Piece, answer: Answer) -> None:
+        miss = answer.miss
+        self.silences = self.silences + 1 if miss is not None and miss.is_slow else 0
+        if miss is None:
+            self.answered = Place(piece.place.table, piece.place.address, 1)
+        if piece.whole is not None and piece.answer is not None:
+            if miss is None:
+                self._halve(piece.whole)
+            elif piece.other_end is not None:
+                self.todo.appendleft(_Piece(piece.other_end, piece.whole, piece.answer))
+            else:
+                self._keep(piece.whole, piece.answer)
+        elif miss is None or not miss.may_be_of_a_part or piece.place.count == 1:
+            self._keep(piece.place, answer)
+        elif miss.is_slow and 2 < piece.place.count <= _COARSE:
+            table, first, last = piece.place.table, piece.place.address, piece.place.last
+            self.todo.appendleft(_Piece(Place(table, first, 1), piece.place, answer, Place(table, last, 1)))
+        else:
+            self._halve(piece.place)
+
+    def _halve(self, place: Place) -> None:
+        left = place.count // 2
+        self.todo.appendleft(_Piece(Place(place.table, place.address + left, place.count - left)))
+        self.todo.appendleft(_Piece(Place(place.table, place.address, left)))
+
+    def _keep(self, place: Place, answer: Answer) -> None:
+        self.done += place.count
+        self._answers.append((place, answer))
 
     def ranges(self) -> tuple[RangeFound, ...]:
         """All ranges by address: those read, neighbours with the same kind of answer merged, and those forbidden."""

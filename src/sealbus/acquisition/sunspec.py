@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sealbus.acquisition.blocks import read_pdu
 from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
-from sealbus.acquisition.reading import limits_of
+from sealbus.acquisition.reading import limits_of, request_read
 from sealbus.plant import CommandState, ModelFound, Step, SunSpecFound
 from sealbus.protocol import ADDRESS_SPACE, Place, Table, unpack_words
 
@@ -41,7 +40,7 @@ async def discover(
     limits = limits_of(connection, command.unit_id)
     if not connection.channel.open_lines:
         await connection.channel.open()
-    chain = _Chain(command.unit_id, limits, client)
+    chain = _Chain(command.unit_id, limits, connection, client)
     skipped: list[int] = []
     answers: dict[int, Answer] = {}
     for base in command.bases:
@@ -105,13 +104,16 @@ async def _follow(chain: _Chain, base: int, execution: Execution, connection: Po
 
 
 class _Chain:
-    def __init__(self, unit_id: int, limits: DeviceLimits, client: CommandClient) -> None:
+    def __init__(self, unit_id: int, limits: DeviceLimits, connection: PolledConnection, client: CommandClient) -> None:
         self._unit_id = unit_id
+        self._connection = connection
         self.limits = limits
         self._client = client
+        self._piece = limits.max_registers
 
     async def request(self, address: int, count: int) -> Answer:
-        return await self._client.request(self._unit_id, read_pdu(Place(Table.HOLDING, address, count)))
+        place = Place(Table.HOLDING, address, count)
+        return await request_read(self._connection, self._client, self._unit_id, place)
 
     async def ends_with_one_register(self, address: int) -> bool:
         """Whether the end is here, in a device without the length that follows the id."""
@@ -119,19 +121,24 @@ class _Chain:
         return answer.data is not None and unpack_words(answer.data)[0] in _ENDS
 
     async def read(self, address: int, count: int) -> tuple[int, ...]:
-        """The registers up to the first one that is forbidden or cannot be read."""
+        """The registers up to the first that is forbidden or cannot be read.
+
+        A device may answer fewer registers at once than configured, with any failure for more. So a piece that fails is
+        halved, and the rest of the chain is read in pieces of that size. Where a single register fails, the size was not
+        the reason, and the next model is read in large pieces again.
+        """
         registers: list[int] = []
         readable = _readable(self.limits, address, count)
-        most = self.limits.max_registers
         while len(registers) < readable:
-            piece = min(most, readable - len(registers))
+            piece = min(self._piece, readable - len(registers))
             answer = await self.request(address + len(registers), piece)
             if answer.data is not None:
                 registers += unpack_words(answer.data)
-            elif piece == 1 or (answer.failure is not None and not answer.failure.was_sent):
+                continue
+            if piece == 1 or answer.miss is None or not answer.miss.may_be_of_a_part:
+                self._piece = self.limits.max_registers
                 break
-            else:  # the device may give less at once, or only some of these registers
-                most = piece // 2
+            self._piece = piece // 2
         return tuple(registers)
 
 

@@ -97,9 +97,8 @@ class BlockingChannel:
     def _exchange(self, request: WireRequest, waited_s: float) -> bytes:
         if self._transport is not None:
             self._catch_up()
-        send_by = time.monotonic() + self._send_timeout_s - waited_s
-        call = _BlockingCall(self._target.endpoint, request, send_by)
-        if self.suspects and not self._breaker.allows(request.unit_id, time.monotonic()):
+        call = _BlockingCall(self._target.endpoint, request, time.monotonic() + self._send_timeout_s - waited_s)
+        if self.suspects and not self._breaker.allows(call, time.monotonic()):
             call.fail(Failure.UNIT_SILENT)
         else:
             self._send_when_ready(call, call)
@@ -132,11 +131,11 @@ class BlockingChannel:
         elif end is not LineEnd.WITHOUT_LOSS and not self._is_closed:
             self._target.observer.lost(reason)
 
-    def unit_answered(self, unit_id: int) -> None:
-        self._breaker.answered(unit_id)
+    def unit_answered(self, transaction: Transaction) -> None:
+        self._breaker.answered(transaction, time.monotonic())
 
-    def unit_silent(self, unit_id: int) -> None:
-        self._breaker.silent(unit_id, time.monotonic())
+    def unit_silent(self, transaction: Transaction) -> None:
+        self._breaker.silent(transaction, time.monotonic())
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1

@@ -263,19 +263,20 @@ class Channel:
         elif self._queue.length:
             self._open_another(now)
 
-    def unit_answered(self, unit_id: int) -> None:
-        self._breaker.answered(unit_id)
+    def unit_answered(self, transaction: Transaction) -> None:
+        self._breaker.answered(transaction, self.loop.time())
 
     def line_proven(self, line: Line) -> None:
         self._backoff.succeeded()
         self._hooks.answering()
 
-    def unit_silent(self, unit_id: int) -> None:
+    def unit_silent(self, transaction: Transaction) -> None:
         self.counters.silent += 1
-        if self._breaker.silent(unit_id, self.loop.time()):
+        unit_id = transaction.request.unit_id
+        if self._breaker.silent(transaction, self.loop.time()):
             self._hooks.silent(unit_id)
-            for transaction in self._queue.drop_unit(unit_id):
-                self._fail(transaction, Failure.UNIT_SILENT)
+        for each in self._queue.drop_of_unit(unit_id, lambda each: not self._is_allowed(each)):
+            self._fail(each, Failure.UNIT_SILENT)
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
@@ -286,8 +287,8 @@ class Channel:
     # -- machinery
 
     def _is_allowed(self, transaction: Transaction) -> bool:
-        """Whether the breaker lets it through. An urgent request goes to a silent unit too: a person wants its state now."""
-        return transaction.is_urgent or self._breaker.allows(transaction.request.unit_id, self.loop.time())
+        """Whether the breaker lets it through."""
+        return transaction.skips_breaker or self._breaker.allows(transaction, self.loop.time())
 
     def _enqueue(self, transaction: Transaction) -> None:
         now = self.loop.time()

@@ -103,9 +103,9 @@ class FairQueue:
         """Remove and return all whose `send_by` has passed."""
         return self._drop_all_that(lambda each: each.send_by <= now)
 
-    def drop_unit(self, unit_id: int) -> list[Transaction]:
-        """Remove and return all for this unit."""
-        return self._drop_all_that(lambda each: each.request.unit_id == unit_id)
+    def drop_of_unit(self, unit_id: int, is_dropped: Callable[[Transaction], bool]) -> list[Transaction]:
+        """Remove and return all for this unit of which `is_dropped` is true, asked in the order of their turns."""
+        return self._drop_all_that(lambda each: each.request.unit_id == unit_id and is_dropped(each))
 
     def drop_all(self) -> list[Transaction]:
         """Remove and return everything."""

@@ -143,8 +143,8 @@ class LineOwner(Protocol):
         """It was lost with its connection and is to be sent once more. `line_lost` follows."""
 
     def line_lost(self, line: Line, reason: str, end: LineEnd) -> None: ...
-    def unit_answered(self, unit_id: int) -> None: ...
-    def unit_silent(self, unit_id: int) -> None: ...
+    def unit_answered(self, transaction: Transaction) -> None: ...
+    def unit_silent(self, transaction: Transaction) -> None: ...
     def answer_dropped(self, reason: str) -> None: ...
     def noticed(self, oddity: Oddity) -> None: ...
 
@@ -284,7 +284,7 @@ class Line(asyncio.Protocol):
             self._owner.line_proven(self)
         self._counters.answered += 1
         if self._suspects:
-            self._owner.unit_answered(transaction.request.unit_id)
+            self._owner.unit_answered(transaction)
 
     def _freed(self) -> None:
         """A request was answered or timed out: start the gap, or take the next request."""
@@ -317,7 +317,7 @@ class Line(asyncio.Protocol):
             transaction = self._pending.pop(number)
             self._on_request_timeout(number)
             transaction.fail(Failure.NO_ANSWER, self._why_silent())
-            self._owner.unit_silent(transaction.request.unit_id)
+            self._owner.unit_silent(transaction)
         if self._pending:
             self._timer = self._loop.call_at(min(each.answer_due for each in self._pending.values()), self._expire)
         if late:

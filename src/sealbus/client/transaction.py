@@ -32,7 +32,11 @@ class Failure(Enum):
     )
     UNREACHABLE = ("the device cannot be reached", False, ExceptionCode.GATEWAY_PATH_UNAVAILABLE)
     BUSY = ("too many requests are waiting for the device", False, ExceptionCode.SERVER_DEVICE_BUSY)
-    UNIT_SILENT = ("the unit has not answered for a while", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
+    UNIT_SILENT = (
+        "requests like this one have not been answered for a while",
+        False,
+        ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND,
+    )
     ABANDONED = ("the client has disconnected", False, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
     """Its source has abandoned it, or the channel was closed, before it was sent."""
     NO_ANSWER = ("the device did not answer in time", True, ExceptionCode.GATEWAY_TARGET_FAILED_TO_RESPOND)
@@ -69,6 +73,9 @@ class Transaction:
     is_urgent: ClassVar[bool] = False
     """Whether it goes before all that are not: for commands of a person on a line that is polled."""
 
+    skips_breaker: ClassVar[bool] = False
+    """Whether it is sent although the breaker holds such requests back: what a person asked for must be asked."""
+
     client: object
 
     def __init__(self, source: object, request: WireRequest, send_by: float) -> None:
@@ -76,6 +83,11 @@ class Transaction:
         self.request = request
         self.send_by = send_by
         self.answer_due = 0.0
+
+    @property
+    def payer(self) -> object:
+        """Whose requests are held back when this one and others like it are not answered (see `breaker`)."""
+        return self.client
 
     def on_queued(self, now: float) -> None:
         """Called when it cannot be sent at once, before `client` and `send_by` are read."""

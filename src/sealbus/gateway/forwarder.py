@@ -68,9 +68,13 @@ class _Forwarded(Transaction):
         self.adu = adu
         self.max_wait_s = max_wait_s
 
-    def on_queued(self, now: float) -> None:
+    @property
+    def payer(self) -> object:
         peer = self.source.peer
-        self.client = self.source if peer is None else peer.fingerprint
+        return self.source if peer is None else peer.fingerprint
+
+    def on_queued(self, now: float) -> None:
+        self.client = self.payer
         self.send_by = now + self.max_wait_s
 
     def finish(self, answer: bytes) -> None:

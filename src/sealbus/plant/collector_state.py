@@ -34,7 +34,7 @@ class PollState(Struct, frozen=True, kw_only=True):
     took_s: float
     """How long the last round took, in seconds."""
     refused: tuple[int, ...] = ()
-    """The ids of tags whose place the device does not have, or does not let us read."""
+    """The ids of tags whose place the device does not answer while it answers others. They are tried from time to time."""
 
 
 class ConnectionState(Struct, frozen=True, kw_only=True):
@@ -55,6 +55,7 @@ class ConnectionState(Struct, frozen=True, kw_only=True):
     connect_failures: int
     waiting: int
     silent_units: tuple[int, ...]
+    """Units that answered none of the last requests."""
     overruns: int
     identity_problem: str = ""
     certificate_not_after_us: int | None = None

@@ -30,7 +30,7 @@ from sealbus.plant import (
 )
 from sealbus.protocol import ValueType, WordOrder
 from sealbus.samples import Quality, Sample
-from unit.acquisition.test_polls import FakeContext
+from unit.acquisition.polling import FakeContext
 
 T = 1_700_000_000_000_000
 EXAMPLES = settings(max_examples=600, deadline=None)

@@ -66,9 +66,40 @@ def test_learned_splits_are_kept() -> None:
     assert places(tags, splits=LearnedSplits(barriers=frozenset({(Table.INPUT, 4)}))) == ["holding:0-4"]
 
 
-def test_a_block_is_halved_by_its_tags() -> None:
-    (block,) = plan_blocks([tag("holding:0"), tag("holding:1", "float64"), tag("holding:9")], DeviceLimits())
-    assert [str(half.place) for half in block.halves()] == ["holding:0", "holding:1-9"]
+def test_a_barrier_never_separates_tags_that_begin_at_it() -> None:
+    bits = [tag(f"holding:{register}", "uint16", bit=bit) for register in (7, 8) for bit in range(16)]
+    barriers = LearnedSplits(barriers=frozenset({(Table.HOLDING, 7), (Table.HOLDING, 8)}))
+    assert places(bits, splits=barriers) == ["holding:7", "holding:8"]
+    assert places([tag("holding:8"), tag("holding:8", "uint32"), *bits], splits=barriers) == [
+        "holding:7",
+        "holding:8-9",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("members", "halves"),
+    [
+        ([("0", ""), ("1", "float64"), ("9", "")], ["holding:0", "holding:1-9"]),
+        ([("0", ""), ("0", ""), ("0", ""), ("1", "")], ["holding:0", "holding:1"]),
+        ([("0", ""), ("90", ""), ("91", ""), ("92", "")], ["holding:0", "holding:90-92"]),
+        ([("0", ""), ("0", "uint32"), ("0", "uint64")], ["holding:0", "holding:0-3"]),
+        ([("0", "uint32"), ("1", "")], ["holding:0-1", "holding:1"]),
+    ],
+)
+def test_a_block_is_halved_between_registers(members: list[tuple[str, str]], halves: list[str]) -> None:
+    limits = DeviceLimits(gap_registers=100)
+    (block,) = plan_blocks([tag(f"holding:{address}", kind) for address, kind in members], limits)
+    assert block.is_divisible
+    assert [str(half.place) for half in block.halves()] == halves
+    assert [each for half in block.halves() for each in half.tags] == list(block.tags)
+
+
+def test_the_parts_of_a_block_are_as_many_as_the_addresses_at_which_tags_begin() -> None:
+    bits = [tag(f"holding:{register}", bit=bit) for register in (0, 2) for bit in range(16)]
+    (block,) = plan_blocks([*bits, tag("holding:2", "uint32")], DeviceLimits())
+    assert [str(part.place) for part in block.parts()] == ["holding:0", "holding:2-3"]
+    assert [str(part.place) for part in block.parts()[1].parts()] == ["holding:2", "holding:2-3"]
+    assert not block.parts()[0].is_divisible
 
 
 @pytest.mark.parametrize(

@@ -595,6 +595,7 @@ async def test_each_request_ends_once_goes_out_once_and_gets_its_own_answer(dial
 
 class Urgent(RecordedTransaction):
     is_urgent = True
+    skips_breaker = True
 
 
 async def test_an_urgent_request_is_sent_next(dialler: Dialler) -> None:

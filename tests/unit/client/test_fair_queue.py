@@ -139,5 +139,5 @@ def test_urgent_requests_are_dropped_like_all_others() -> None:
     queue.put(urgent("u"))
     queue.put(urgent("v"))
     assert [each.source for each in queue.drop("u")] == ["u"]
-    assert [each.source for each in queue.drop_unit(1)] == ["v", "a"]
+    assert [each.source for each in queue.drop_of_unit(1, lambda each: True)] == ["v", "a"]
     assert queue.length == 0

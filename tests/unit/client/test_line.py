@@ -50,10 +50,10 @@ class Owner:
     def line_lost(self, line: Line, reason: str, end: LineEnd) -> None:
         self.lost.append((reason, end))
 
-    def unit_answered(self, unit_id: int) -> None: ...
+    def unit_answered(self, transaction: Transaction) -> None: ...
 
-    def unit_silent(self, unit_id: int) -> None:
-        self.silent.append(unit_id)
+    def unit_silent(self, transaction: Transaction) -> None:
+        self.silent.append(transaction.request.unit_id)
 
     def answer_dropped(self, reason: str) -> None:
         self.dropped += 1

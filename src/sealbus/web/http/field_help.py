@@ -126,7 +126,6 @@ OF = {
         "gap_s": "The pause between an answer and the next request, in seconds.",
         "identity": "For mbaps and ssh+tcp: the folder of the collector with certificate, key and trust.",
         "in_flight": "How many requests may wait for their answers at a time.",
-        "lenient_unit_id": "Whether answers with another unit id are accepted; then `in_flight` is 1.",
         "local_echo": "Whether the line returns each request to its sender, as many RS-485 adapters do.",
         "lenient_transaction_id": "Whether answers with a wrong transaction id are accepted; then `in_flight` is 1.",
         "lenient_unit_id": "Whether answers with a wrong unit id are accepted; then `in_flight` is 1. For one device only.",
