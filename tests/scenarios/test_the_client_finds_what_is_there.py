@@ -142,6 +142,11 @@ async def test_the_models_of_a_sunspec_device_are_read(
     ]
 
 
+async def test_a_chain_may_end_with_0(modbus: Client, device: ScriptedDevice) -> None:
+    device.answer = registers({**dict.fromkeys(range(40_000, 41_000), 0), **chain(40_000, (1, [5]), end=False)})
+    assert await modbus.call(lambda it: it.read_sunspec()) == [SunSpecModel(1, 40_002, 1, (5,))]
+
+
 async def test_a_device_without_sunspec_has_no_models(modbus: Client, device: ScriptedDevice) -> None:
     device.answer = registers(dict.fromkeys(range(65_536), 0))
     assert await modbus.call(lambda it: it.read_sunspec()) == []
@@ -171,8 +176,8 @@ async def test_a_model_that_is_longer_than_the_table_is_an_error_of_the_device(
 
 
 async def test_a_chain_without_end_is_left_at_last(modbus: Client, device: ScriptedDevice) -> None:
-    held = dict.fromkeys(range(65_536), 0)
+    held = {address: 0 if address % 2 else 7 for address in range(65_536)}  # models 7 without registers
     device.answer = registers({**held, 40_000: SUNS[0], 40_001: SUNS[1]})
     models = await modbus.call(lambda it: it.read_sunspec())
-    assert {model.model_id for model in models} == {0}
+    assert {model.model_id for model in models} == {7}
     assert len(device.requests) < 1000

@@ -4,7 +4,7 @@ Each is a generator: it yields a request, receives the decoded answer, or gets t
 Only reads are sent, one at a time, so that nothing here can have an unknown outcome.
 
 SunSpec: SunSpec Information Model Specification 1.1, section 6: "SunS" at 40000, 50000 or 0, then models, each an id, a
-length and that many registers, up to the id FFFF. Some devices end the chain with exception 02 in its place.
+length and that many registers, up to the id FFFF. Some devices end the chain with 0 or exception 02 in its place.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _ABSENT: Final = (ExceptionCode.GATEWAY_PATH_UNAVAILABLE, ExceptionCode.GATEWAY_
 _ENDS_A_SCAN: Final = (ExceptionCode.ILLEGAL_FUNCTION, *_ABSENT)
 _SUNS: Final = [0x5375, 0x6E53]
 _MODEL_HEAD: Final = 2
-_END_MODEL: Final = 0xFFFF
+_END_MODELS: Final = (0xFFFF, 0)  # 0 is no model, and where some devices end their chain
 _MAX_MODELS: Final = 256
 
 
@@ -164,7 +164,7 @@ def _models(at: int) -> Steps[list[SunSpecModel]]:
             model_id, length = yield ReadHoldingRegisters(at, _MODEL_HEAD)
         except DeviceException:
             break
-        if model_id == _END_MODEL:
+        if model_id in _END_MODELS:
             break
         if at + _MODEL_HEAD + length > ADDRESS_SPACE:
             raise PeerError(f"the SunSpec model {model_id} at holding:{at} has {length} registers, past the table")
