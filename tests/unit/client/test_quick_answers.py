@@ -27,7 +27,7 @@ PIECES = st.lists(
 
 async def results_of(pieces: list[bytes], in_flight: int, *, gap_s: float, has_head: bool) -> list[object]:
     owner = Owner()
-    line = MbapLine(owner, ChannelRules(in_flight=in_flight, gap_s=gap_s))
+    line = MbapLine(owner, ChannelRules(in_flight=in_flight, gap_s=gap_s, timeout_s=600.0))
     transport = FakeTransport(line)
     line.state = LineState.CONNECTING
     line.connection_made(transport)
