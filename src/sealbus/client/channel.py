@@ -272,10 +272,9 @@ class Channel:
 
     def unit_silent(self, transaction: Transaction) -> None:
         self.counters.silent += 1
-        unit_id = transaction.request.unit_id
         if self._breaker.silent(transaction, self.loop.time()):
-            self._hooks.silent(unit_id)
-        for each in self._queue.drop_of_unit(unit_id, lambda each: not self._is_allowed(each)):
+            self._hooks.silent(transaction.request.unit_id)
+        for each in self._queue.drop_of_unit(transaction.request.unit_id, lambda each: not self._is_allowed(each)):
             self._fail(each, Failure.UNIT_SILENT)
 
     def answer_dropped(self, reason: str) -> None:
