@@ -6,6 +6,7 @@ keep the hold that their rollups were folded with. So minutes, hours and days ag
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,11 +65,9 @@ class StoredHolds:
             places = ", ".join("?" * len(part))
             sql = f"select tag_id, from_us, hold_us from hold where tag_id in ({places}) order by tag_id, from_us"  # noqa: S608
             tags, begins, holds = self._connection.columns(sql, part, "iii")
-            firsts = np.flatnonzero(np.diff(tags, prepend=-1))
-            for tag_id, first, last in zip(
-                tags[firsts].tolist(), firsts.tolist(), np.append(firsts[1:], len(tags)).tolist(), strict=True
-            ):
-                found[tag_id] = Holds(begins[first:last], holds[first:last])
+            bounds = [*np.flatnonzero(np.diff(tags, prepend=-1)).tolist(), len(tags)]
+            for first, last in itertools.pairwise(bounds):
+                found[int(tags[first])] = Holds(begins[first:last], holds[first:last])
         return found
 
     def longest(self) -> dict[int, int]:

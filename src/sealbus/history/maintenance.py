@@ -81,8 +81,15 @@ class Maintenance:
             changed = [tag_id for tag_id, hold_us in newest.items() if hold_us != rules.of(tag_id).hold_us]
             from_us = max(now_us - _REFOLDED_US, 0)
             for tag_id in changed[:_TAGS_AT_ONCE]:
-                begin_us = max(statements.floors(tag_id).raw, from_us - from_us % HOUR_US)
-                statements.holds.change(tag_id, begin_us, rules.of(tag_id).hold_us)
+                begin_us, hold_us = (
+                    max(statements.floors(tag_id).raw, from_us - from_us % HOUR_US),
+                    rules.of(tag_id).hold_us,
+                )
+                statements.holds.change(tag_id, begin_us, hold_us)
+                for last_us in statements.raw.sample_before(tag_id, LAST_US).times_us.tolist():
+                    # It may hold beyond the present: its last hours are rolled up again when they are over.
+                    first_us = max(last_us - last_us % HOUR_US, begin_us)
+                    statements.mark([(tag_id, hour_us) for hour_us in range(first_us, last_us + hold_us + 1, HOUR_US)])
             if changed:
                 statements.bump_epoch()
         if not changed:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sealbus.errors import ConfigError, LocalError
-from sealbus.history import Appended, HistoryRules, HistoryUnavailable, RetentionClass, open_history
+from sealbus.history import Appended, Bucket, HistoryRules, HistoryUnavailable, RetentionClass, Source, open_history
 from sealbus.samples import Quality, Reason, Sample
-from unit.history.stores import DAY, HOUR, NOON, S
+from unit.history.stores import DAY, HOUR, NOON, S, roll_up
 
 if TYPE_CHECKING:
     from sealbus.history import History
@@ -157,3 +157,12 @@ def test_contradictory_rules_are_refused() -> None:
     with pytest.raises(ConfigError, match="hold"):
         RetentionClass("x", hold_s=0)
     RetentionClass("x", raw_days=1, minute_days=1, hour_days=1, day_days=1, hold_s=HOUR / S)
+
+
+def test_a_store_without_samples_answers_every_query(stores: Stores) -> None:
+    history = stores.open()
+    roll_up(history)
+    assert history.latest([1, 2]) == ()
+    assert history.extents([1, 2], Source.RAW) == {}
+    assert len(history.aggregates(1, Bucket.DAY, NOON - DAY, NOON).starts_us) == 0
+    assert len(history.query([1], NOON - DAY, NOON, width=100)[0].times_us) == 0
