@@ -80,7 +80,7 @@ OF = {
         "known_us": "For each bucket the time for which the value is known, in microseconds.",
         "lasts": "For each bucket the last value.",
         "maximums": "For each bucket the largest value.",
-        "means": "For each bucket the mean by time: each value counts as long as it was in force.",
+        "means": "For each bucket the mean over the time in which the value was a number: each counts as long as it held.",
         "minimums": "For each bucket the smallest value.",
         "starts_us": "The beginning of each bucket, in microseconds since 1970.",
     },
