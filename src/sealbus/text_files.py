@@ -15,7 +15,7 @@ from sealbus.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["decode_text", "is_utf_16", "why_unreadable"]
+__all__ = ["decode_text", "is_utf_16", "refuse_content", "why_unreadable"]
 
 _UTF_16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SAMPLED_BYTES: Final = 64
@@ -50,3 +50,11 @@ def why_unreadable(path: Path) -> str | None:
     if path.is_dir():
         return "it is a folder"
     return None if os.access(path, os.R_OK) else "this user may not read it"
+
+
+def refuse_content(path: object, *, key: str | None = None) -> None:
+    """ConfigError where the content of a file was given as its path. It may be a private key, so it is not repeated."""
+    text = str(path)
+    if "\n" in text or "-----BEGIN" in text:
+        hint = "write it into a file that this user alone can read, and name that"
+        raise ConfigError("this is the content of a file; the path of the file belongs here", key=key, hint=hint)

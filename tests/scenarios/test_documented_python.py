@@ -35,8 +35,8 @@ _WITHOUT_A_LOOP = "sealbus.sync"
 @pytest.fixture
 async def port_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, str]]:
     """Start the demonstration and change to its folder. Maps the ports of the document to those used here."""
-    first = free_ports(len(_PORTS))
-    prepare(tmp_path, Ports(mbaps=first, plant=first + 2), lambda text: None)
+    first = free_ports(len(_PORTS) + 1)
+    prepare(tmp_path, Ports(mbaps=first, plant=first + 2, web=first + len(_PORTS)), lambda text: None)
     monkeypatch.chdir(tmp_path)
     ready = asyncio.Event()
     plant = asyncio.create_task(run_plant(PlantOptions(port=first + 2), ready=lambda addresses: ready.set()))

@@ -95,7 +95,6 @@ def test_activating_a_user_again_restores_no_session_token_or_link() -> None:
     [
         ("users", {"username": "carl", "password": PASSWORD}),
         ("roles", {"name": "all", "text": "", "actions": ["administer"], "needs_second_factor": False}),
-        ("assignments", {"user": 1, "role": 1, "group": None}),
         ("users/{user}/password-link", {}),
         ("users/{user}/reset-second-factor", {}),
     ],
@@ -106,6 +105,15 @@ def test_a_token_gives_no_rights_and_no_way_into_an_account(path: str, body: dic
     answer = client.post(f"/api/v1/{path.format(user=boss.pk)}", body, "json")
     assert (answer.status_code, answer.json()["type"]) == (403, "not-for-tokens")
     assert client.get("/api/v1/users").status_code == 200
+
+
+def test_a_token_gives_nobody_a_right_that_it_does_not_have() -> None:
+    boss = a_user("boss", *Action)
+    _, client = a_token(boss, Action.ADMINISTER)
+    body = {"user": boss.pk, "role": boss.assignments.get().role_id, "group": a_group("mine").pk}
+    answer = client.post("/api/v1/assignments", body, "json")
+    assert (answer.status_code, answer.json()["type"]) == (403, "no-right")
+    assert boss.assignments.count() == 1
 
 
 def test_an_invisible_group_is_refused_like_one_that_does_not_exist() -> None:

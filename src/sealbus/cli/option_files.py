@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sealbus.cli.log import print_text
 from sealbus.errors import ConfigError, LocalError
 from sealbus.security import Identity
-from sealbus.text_files import why_unreadable
+from sealbus.text_files import refuse_content, why_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ def check_option_files(**files: Path | Sequence[Path] | None) -> None:
     """Raise ConfigError for the first file that cannot be read; `passphrase_file` is that of `--passphrase-file`."""
     for name, given in files.items():
         for path in [given] if isinstance(given, Path) else given or ():
+            refuse_content(path, key=f"--{name.replace('_', '-')}")
             if (reason := why_unreadable(path)) is not None:
                 raise ConfigError(
                     f"{path} cannot be read: {reason}",

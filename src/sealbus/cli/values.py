@@ -176,9 +176,8 @@ def _parse_value(text: str, table: Table, type: str) -> Value:
     except ValueError:
         value = math.nan
     if not math.isfinite(value) or not text.isascii() or "_" in text:  # 1e400, nan, 7_00 are typing errors
-        raise LocalError(
-            f"{_short(text)} is not a value of type {type}" + ("" if is_float else "; for 1.5 use --type float32")
-        )
+        meant = "" if is_float else "; write a whole number: the raw value of the register, which may be 750 for 75.0"
+        raise LocalError(f"{_short(text)} is not a value of type {type}{meant}")
     return value
 
 

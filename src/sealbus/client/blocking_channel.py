@@ -236,6 +236,7 @@ class BlockingChannel:
         Half a frame may have been written, or bytes received and not yet handled; the next request would complete it.
         """
         transport, self._transport = self._transport, None
+        self._again = None
         if transport is not None:
             transport.abort()
         self._line.close("closed because a call was interrupted")

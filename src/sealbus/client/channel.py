@@ -159,11 +159,11 @@ class Channel:
         else:
             self._enqueue(transaction)
 
-    def abandon(self, source: object) -> None:
-        """Fail the queued requests of `source`, which has disconnected."""
+    def abandon(self, source: object, *, only_writes: bool = False) -> None:
+        """Fail the queued requests of `source`, which has disconnected; or only those that may change state."""
         for line in self._lines:
-            line.abandon(source)
-        for transaction in self._queue.drop(source):
+            line.abandon(source, only_writes=only_writes)
+        for transaction in self._queue.drop(source, only_writes=only_writes):
             self._fail(transaction, Failure.ABANDONED)
 
     async def open(self) -> None:

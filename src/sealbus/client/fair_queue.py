@@ -95,9 +95,13 @@ class FairQueue:
             del self._of_client[client.name]
         return transaction
 
-    def drop(self, source: object) -> list[Transaction]:
-        """Remove and return all of this source."""
-        return self._drop_all_that(lambda each: each.source is source) if self.length else []
+    def drop(self, source: object, *, only_writes: bool = False) -> list[Transaction]:
+        """Remove and return all of this source, or only those that may change state."""
+        if not self.length:
+            return []
+        return self._drop_all_that(
+            lambda each: each.source is source and (each.request.may_change_state or not only_writes)
+        )
 
     def drop_expired(self, now: float) -> list[Transaction]:
         """Remove and return all whose `send_by` has passed."""

@@ -224,7 +224,7 @@ class Line(asyncio.Protocol):
         """Put it on the wire. Only when free; returns whether the line is still free."""
         raise NotImplementedError
 
-    def abandon(self, source: object) -> None:
+    def abandon(self, source: object, *, only_writes: bool = False) -> None:
         """Fail what `source` has submitted and is not on the wire."""
 
     def close(self, reason: str = "closed") -> None:
@@ -271,8 +271,8 @@ class Line(asyncio.Protocol):
         if objection is None:
             self._finish(transaction, answer)
         else:
-            transaction.fail(Failure.WRONG_ANSWER, objection)
             self.close(f"the device's answer does not fit its request: {objection}")
+            transaction.fail(Failure.WRONG_ANSWER, objection)
 
     def _finish(self, transaction: Transaction, answer: bytes) -> None:
         """Finish a transaction whose answer fits."""
@@ -336,9 +336,10 @@ class Line(asyncio.Protocol):
         self._timer = self._hold_timer = None
         pending, self._pending = list(self._pending.values()), {}
         lost = self._take_back(pending) if by_device and self.is_proven else pending
+        end = self._end(lost, by_device=by_device)
+        self._owner.line_lost(self, reason, end)  # first: who is told may submit at once, and not to this line
         for transaction in lost:
             transaction.fail(Failure.CONNECTION_LOST, reason)
-        self._owner.line_lost(self, reason, self._end(lost, by_device=by_device))
 
     def _take_back(self, pending: list[Transaction]) -> list[Transaction]:
         """Give the reads among these back to the channel, each once. Returns the others."""

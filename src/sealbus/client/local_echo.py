@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sealbus.protocol import encode_rtu
+
 if TYPE_CHECKING:
     from sealbus.protocol import WireRequest
 
@@ -26,7 +28,10 @@ _MAX_RECEIVED_BYTES: Final = 2048  # more cannot be an echo and an answer: the l
 
 def may_equal_its_answer(request: WireRequest) -> bool:
     """Whether the bytes of the request itself would be accepted as its answer."""
-    return request.shape.objection(request.unit_and_pdu[1:]) is None
+    pdu, shape = request.unit_and_pdu[1:], request.shape
+    if shape.objection(pdu) is None:
+        return True
+    return len(shape.prefix) == shape.length and encode_rtu(request.unit_id, shape.prefix) in pdu
 
 
 class LocalEcho:
@@ -66,7 +71,7 @@ class LocalEcho:
         if self._is_due:
             self._received = self._received[-len(self._frame) :]
             return b""
-        if self._frame.startswith(self._received):
+        if self.is_present is not False and self._frame.startswith(self._received):
             return b""  # the beginning of the echo, or of the answer: the next bytes will tell
         passed, self._passed_bytes = self._received[self._passed_bytes :], len(self._received)
         self._is_ended = len(self._received) > _MAX_RECEIVED_BYTES
@@ -75,5 +80,9 @@ class LocalEcho:
     def answered(self, answer_bytes: int) -> None:
         """A frame of so many bytes has answered the request of the last `begin`."""
         # A damaged echo is no answer without an echo: it would leave about as many surplus bytes as the request has.
-        if not self._is_ended and len(self._received) - answer_bytes < len(self._frame) // 2:
+        if (
+            self.is_present is None
+            and not self._is_ended
+            and len(self._received) - answer_bytes < len(self._frame) // 2
+        ):
             self.is_present = False

@@ -41,6 +41,7 @@ __all__ = ["Framing", "RtuLine"]
 
 _BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
 _QUIET_S: Final = 0.05
+_MAX_RECEIVED_BYTES: Final = 2048  # for each request: an echo and an answer have 1,026 at most, in ASCII
 _UNREAD: Final = (
     "the read before the first such request, which tells whether the line echoes, was not answered: not sent"
 )
@@ -56,11 +57,16 @@ class Framing(Enum):
 class _EchoProbe(Transaction):
     """A read whose echo cannot be taken for its answer. Its end decides whether the held request is sent."""
 
-    __slots__ = ("_line",)
+    __slots__ = ("_line", "_payer")
 
     def __init__(self, line: RtuLine, held: Transaction) -> None:
         super().__init__(held.source, _probe_of(held.request), held.send_by)
         self._line = line
+        self._payer = held.payer
+
+    @property
+    def payer(self) -> object:
+        return self._payer
 
     def finish(self, answer: bytes) -> None:
         """Any answer will do, an exception too. `RtuLine._freed`, which follows, sends the held request."""
@@ -75,7 +81,7 @@ class _EchoProbe(Transaction):
 class RtuLine(Line):
     """RTU or ASCII frames: one request in flight."""
 
-    __slots__ = ("_echo", "_encode", "_held", "_over_tcp", "_quiet_timer", "_stream")
+    __slots__ = ("_echo", "_encode", "_held", "_over_tcp", "_quiet_timer", "_received_bytes", "_stream")
 
     def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
         super().__init__(owner, rules)
@@ -88,6 +94,7 @@ class RtuLine(Line):
         self._echo = LocalEcho(is_set=rules.local_echo)
         self._held: Transaction | None = None
         self._quiet_timer: Timer | None = None
+        self._received_bytes = 0
 
     def is_free(self) -> bool:
         return self._held is None and super().is_free()
@@ -97,15 +104,17 @@ class RtuLine(Line):
             self._broadcast(transaction)
             return self.is_free()
         if self._echo.is_present is None and may_equal_its_answer(transaction.request):
-            transaction.on_queued(self._loop.time())  # it waits for the probe, until its `send_by`
+            if getattr(transaction, "send_by", None) is None:
+                transaction.on_queued(self._loop.time())  # it waits for the probe, until its `send_by`
             self._held = transaction
             self._send(_EchoProbe(self, transaction))
         else:
             self._send(transaction)
         return False
 
-    def abandon(self, source: object) -> None:
-        if self._held is not None and self._held.source is source:
+    def abandon(self, source: object, *, only_writes: bool = False) -> None:
+        held = self._held
+        if held is not None and held.source is source and (held.request.may_change_state or not only_writes):
             self.fail_held(Failure.ABANDONED)
 
     def fail_held(self, failure: Failure, detail: str = "") -> None:
@@ -148,11 +157,16 @@ class RtuLine(Line):
     def _write(self, transaction: Transaction) -> None:
         request = transaction.request
         frame = self._encode(request.unit_id, request.unit_and_pdu[1:])
+        self._received_bytes = 0
         self._echo.begin(frame, is_ambiguous=may_equal_its_answer(request))
         self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
 
     def data_received(self, data: bytes) -> None:
-        data = self._echo.strip(data)
+        room = _MAX_RECEIVED_BYTES - self._received_bytes
+        self._received_bytes += len(data)
+        if room <= 0:
+            return  # looking for a frame in endless noise would hold up all other devices
+        data = self._echo.strip(data[:room])
         if self._echo.is_heard:
             self._owner.noticed(Oddity.LOCAL_ECHO)
         self._take(self._stream.feed(data))
@@ -163,7 +177,13 @@ class RtuLine(Line):
 
     def _on_quiet(self) -> None:
         self._quiet_timer = None
-        if self._pending and (frames := self._stream.end_burst()):
+        transaction = self._pending.get(0)
+        if transaction is None:
+            return
+        request = transaction.request
+        if self._stream.begins_with(bytes((request.unit_id,)) + request.shape.prefix):
+            return  # the answer, delayed: what is in its data is no frame
+        if frames := self._stream.end_burst():
             self._take(frames)
 
     def _take(self, frames: list[bytes]) -> None:
@@ -195,6 +215,8 @@ class RtuLine(Line):
     def _freed(self) -> None:
         if self._held is None or self.state is not LineState.OPEN:
             super()._freed()
+        elif self._hold_timer is not None:
+            pass  # noise does not prolong the gap
         elif self._gap_s:
             self._hold(self._gap_s)
         else:

@@ -109,10 +109,14 @@ class AskedAgain(Transaction):
 
     __slots__ = ("_first",)
 
-    def __init__(self, first: Transaction, send_by: float) -> None:
-        super().__init__(first.source, first.request, send_by)
-        self.client = first.client
+    def __init__(self, first: Transaction) -> None:
+        self.source, self.client, self.request = first.source, first.client, first.request
+        self.answer_due = 0.0
         self._first: Final = first
+
+    @property
+    def send_by(self) -> float:  # type: ignore[override]
+        return self._first.send_by
 
     def finish(self, answer: bytes) -> None:
         self._first.finish(answer)
@@ -133,4 +137,4 @@ def ask_again(first: Transaction, sent_at: float) -> AskedAgain:
     """Once more, with the deadline that it had. `sent_at` is when it went to a line, on the loop's clock."""
     if getattr(first, "send_by", None) is None:
         first.on_queued(sent_at)  # it never waited: now it does
-    return (_UrgentAskedAgain if first.is_urgent else AskedAgain)(first, first.send_by)
+    return (_UrgentAskedAgain if first.is_urgent else AskedAgain)(first)

@@ -113,7 +113,8 @@ def _no_scheme(url: str) -> ConfigError:
     shown = url.partition("?")[0].rpartition("@")[2]
     if shown.startswith(("/dev/", "rtu:/dev/")):
         return ConfigError(f'"{shown}" has no scheme', hint=f"write rtu://{shown.removeprefix('rtu:')}")
-    return ConfigError(f'"{shown}" has no scheme', hint=f"write tcp://{shown.lstrip(':/') or 'host:502'}")
+    rest = shown.lstrip(":/") or "host"
+    return ConfigError(f'"{shown}" has no scheme', hint=f"write mbaps://{rest}, or tcp://{rest} for plain Modbus")
 
 
 def _scheme(text: str, shown: str, *, rest: str) -> Scheme:

@@ -153,6 +153,6 @@ class Forwarder:
         record_of_write = _WriteRecord(self._recorder, number)
         route.channel.submit(_ForwardedWrite(session, request, adu, route.max_wait_s, record_of_write))
 
-    def abandon(self, session: Session) -> None:
+    def abandon(self, session: Session, *, only_writes: bool = False) -> None:
         for channel in self._channels:
-            channel.abandon(session)
+            channel.abandon(session, only_writes=only_writes)

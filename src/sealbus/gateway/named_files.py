@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealbus.endpoints import parse_endpoint
-from sealbus.text_files import why_unreadable
+from sealbus.text_files import refuse_content, why_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +27,7 @@ _HINT = "name the right file, relative to this one or with its whole path, and l
 def check_named_files(document: Document, file: GatewayFile) -> None:
     """Raise ConfigError for the first file of `file` that cannot be read; `document` has the lines of its keys."""
     for key, name in _named_files(file):
+        refuse_content(name, key=".".join(map(str, key)))
         path = Path(name).expanduser()
         if (reason := why_unreadable(path)) is not None:
             raise document.error(key, f"{path} cannot be read: {reason}", hint=_HINT)

@@ -63,6 +63,9 @@ class AsciiStream:
         self._held = held[start:] if start >= 0 else b""
         return frames
 
+    def begins_with(self, start: bytes) -> bool:
+        return False
+
     def end_burst(self) -> list[bytes]:
         """After a silence: nothing, because a colon ends a frame that was not continued."""
         return []

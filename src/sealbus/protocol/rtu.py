@@ -184,6 +184,9 @@ class ResyncingRtuStream(RtuResponseStream):
         self._held = self._held[end:]
         return frames
 
+    def begins_with(self, start: bytes) -> bool:
+        return self._held.startswith(start)
+
     def end_burst(self) -> list[bytes]:
         """After a silence: the frames behind a beginning that was not continued. If there are none, it is kept: on the way
         from a serial line a frame may be delayed in the middle.

@@ -66,7 +66,7 @@ class Identity:
         cls,
         certificate: FilePath | Sequence[FilePath],
         key: FilePath | Sequence[FilePath],
-        password: bytes | None = None,
+        password: bytes | str | None = None,
         *,
         now: datetime | None = None,
     ) -> Identity:
@@ -83,6 +83,8 @@ class Identity:
                 hint="name one key for each certificate, in the same order",
             )
         moment = now or datetime.now(UTC)
+        if isinstance(password, str):
+            password = password.encode()
         pairs = tuple(_load_pair(*files, password, moment) for files in zip(certificates, keys, strict=True))
         _refuse_two_of_a_kind(pairs)
         warnings = [warning for path in keys for warning in _permission_warnings(path)]
@@ -142,7 +144,7 @@ def load_private_key(path: Path, pem: bytes, password: bytes | None) -> PrivateK
     """The ECDSA or RSA key in `pem`. Raises ConfigError that names `path`."""
     file = str(path)
     if b"-----BEGIN" not in pem:
-        hint = "it begins with -----BEGIN PRIVATE KEY-----"
+        hint = "a file of a key begins with -----BEGIN PRIVATE KEY-----"
         raise refusal_of(pem, path, problem="the file holds no private key in PEM", hint=hint)
     encrypted = is_encrypted(pem)
     if encrypted and not password:

@@ -21,6 +21,7 @@ from sealbus.errors import ConfigError
 from sealbus.security.extensions import read_extensions
 from sealbus.security.file_kinds import instead_of, refusal_of
 from sealbus.security.parsing import UNPARSABLE
+from sealbus.text_files import refuse_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,11 +43,16 @@ def as_paths(paths: FilePath | Sequence[FilePath]) -> tuple[Path, ...]:
 
 def read_file(path: Path, what: str) -> bytes:
     """The bytes of `path`. Raises ConfigError that names the file, `what` it should hold, and why it cannot be read."""
+    refuse_content(path)
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         raise ConfigError(f"there is no such file for {what}", file=str(path), hint="name the right file") from None
+    except IsADirectoryError:
+        raise ConfigError(
+            f"{what} cannot be read: it is a folder", file=str(path), hint="name the file in it"
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"{what} cannot be read: {error.strerror or error}", file=str(path), hint="let this user read it"
@@ -72,7 +78,7 @@ def load_certificates(path: Path, what: str) -> list[x509.Certificate]:
             data,
             path,
             problem=f"{what} cannot be parsed: no certificate in PEM or DER{instead_of('a certificate', data)}",
-            hint="it begins with -----BEGIN CERTIFICATE-----",
+            hint="a file of a certificate begins with -----BEGIN CERTIFICATE-----",
         ) from None
     return certificates
 
@@ -90,7 +96,7 @@ def load_revocation_lists(path: Path) -> list[x509.CertificateRevocationList]:
             data,
             path,
             problem=f"the revocation list cannot be parsed: no CRL in PEM or DER{instead_of('a revocation list', data)}",
-            hint="it begins with -----BEGIN X509 CRL-----",
+            hint="a file of a list begins with -----BEGIN X509 CRL-----",
         ) from None
 
 

@@ -86,7 +86,7 @@ def _parse(file: Path) -> x509.CertificateSigningRequest:
             data,
             file,
             problem=f"the file holds no signing request in PEM or DER{instead_of('a signing request', data)}",
-            hint="it begins with -----BEGIN CERTIFICATE REQUEST-----",
+            hint="a file of a request begins with -----BEGIN CERTIFICATE REQUEST-----",
         ) from None
 
 

@@ -189,7 +189,7 @@ class DeviceBackend:
         else:
             _answer(session, adu, ruling.request, value)
 
-    def abandon(self, session: Session) -> None: ...
+    def abandon(self, session: Session, *, only_writes: bool = False) -> None: ...
 
     async def _wait_for(self, work: Awaitable[Any], session: Session, adu: bytes, request: Request) -> None:
         try:

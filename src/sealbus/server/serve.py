@@ -21,6 +21,7 @@ from sealbus.security import Identity, TlsOptions, Trust
 from sealbus.server.device import Device, DeviceBackend
 from sealbus.server.rulings import PolicyRulings
 from sealbus.server.service import ServerSecurity, Service, ServiceLimits
+from sealbus.text_files import refuse_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,6 +155,7 @@ def _policy(policy: Policy | str | Path | None, *, unsafe_no_policy: bool) -> Po
         )
     if isinstance(policy, Policy):
         return policy
+    refuse_content(policy, key="policy")
     try:
         return parse_policy(Path(policy).read_text(encoding="utf-8"), file=str(policy))
     except OSError as error:

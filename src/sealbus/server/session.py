@@ -65,7 +65,7 @@ class Backend(Protocol):
 
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None: ...
 
-    def abandon(self, session: Session) -> None:
+    def abandon(self, session: Session, *, only_writes: bool = False) -> None:
         """The client has disconnected or lost its rights: its queued requests must not be sent."""
 
 
@@ -197,6 +197,8 @@ class Session(asyncio.BufferedProtocol):
         self._partial_since = None
         self._has_ended = self.peer is None and self.rulings is not None and bool(self.in_flight or self._backlog)
         self._writer.flush()
+        if self._has_ended:
+            self._owner.backend.abandon(self, only_writes=True)  # a client that has gone looks the same
         return self._has_ended
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -17,7 +17,7 @@ runner = CliRunner()
         ("nan", "float64", "'nan' is not a value of type float64"),
         ("7_00", "uint16", "'7_00' is not a value of type uint16"),
         ("٧٠٠", "uint16", "is not a value of type uint16"),  # noqa: RUF001 - the digits 700 in Arabic script
-        ("1.5", "uint16", "for 1.5 use --type float32"),
+        ("1.5", "uint16", "the raw value of the register"),
         ("9" * 5000, "float32", "999...' is not a value of type float32"),
     ],
 )

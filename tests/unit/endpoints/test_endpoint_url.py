@@ -65,11 +65,11 @@ def test_a_url_becomes_an_endpoint_with_every_part() -> None:
 
 
 WRONG = {
-    "127.0.0.1:502": ("no scheme", "write tcp://127.0.0.1:502"),
-    "plant.example": ("no scheme", "write tcp://plant.example"),
+    "127.0.0.1:502": ("no scheme", "write mbaps://127.0.0.1:502, or tcp://127.0.0.1:502 for plain Modbus"),
+    "plant.example": ("no scheme", "write mbaps://plant.example, or tcp://plant.example for plain Modbus"),
     "/dev/ttyUSB0": ("no scheme", "write rtu:///dev/ttyUSB0"),
     "rtu:/dev/ttyUSB0": ("no scheme", "write rtu:///dev/ttyUSB0"),
-    "": ("no scheme", "write tcp://host:502"),
+    "": ("no scheme", "write mbaps://host, or tcp://host for plain Modbus"),
     "http://plant.example": (
         'unknown scheme "http"',
         "the schemes are tcp, mbaps, rtu, ascii, rtu+tcp, relay, ssh+tcp",

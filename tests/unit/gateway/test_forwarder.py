@@ -39,7 +39,7 @@ class RecordedCalls:
         self.calls.append(("sent", transaction.request.unit_and_pdu))
         self.submitted.append(transaction)
 
-    def abandon(self, source: object) -> None:
+    def abandon(self, source: object, *, only_writes: bool = False) -> None:
         self.calls.append(("abandoned", source))
 
     # the journal

@@ -138,7 +138,7 @@ def test_a_file_with_the_wrong_content_is_named(tmp_path: Path, broken: str, con
 
 def test_a_folder_in_place_of_a_file_is_named(tmp_path: Path) -> None:
     _, key = LEAF.save(tmp_path, "plc")
-    assert "cannot be read: Is a directory" in str(_refusal(tmp_path, key))
+    assert "cannot be read: it is a folder" in str(_refusal(tmp_path, key))
 
 
 def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:

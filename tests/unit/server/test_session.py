@@ -60,8 +60,8 @@ class Backend:
     def submit(self, session: Session, adu: bytes, ruling: Ruling) -> None:
         self.submitted.append(adu)
 
-    def abandon(self, session: Session) -> None:
-        self.gone_sessions += 1
+    def abandon(self, session: Session, *, only_writes: bool = False) -> None:
+        self.gone_sessions += not only_writes
 
 
 @dataclass

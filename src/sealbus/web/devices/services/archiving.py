@@ -80,7 +80,7 @@ def restore(*, row: _Row, subject: Subject) -> None:
     require(subject, Action.CONFIGURE, *_groups(row, devices))
     if row.archived_at is None:
         return
-    _refuse_without_parent(row)
+    _refuse_without_parent(row, devices)
     then: datetime.datetime = row.archived_at
     try:
         with transaction.atomic():
@@ -125,7 +125,12 @@ def _refuse_if_needed(tags: list[int], subject: Subject) -> None:
     raise Conflict(f"{len(needing)} calculated tags need it: {shown}. Change those first", code="needed")
 
 
-def _refuse_without_parent(row: _Row) -> None:
+def _refuse_without_parent(row: _Row, devices: QuerySet[Any]) -> None:
+    own = row.device.group if isinstance(row, Tag) else row.group
+    groups = [own, *(each.group for each in devices.filter(archived_at=row.archived_at).select_related("group"))]
+    for group in groups:
+        if group.archived_at is not None:  # in it nobody would find what is polled
+            raise Conflict(f'The group "{group.name}" is archived: restore that first', code="archived")
     parent: Connection | Device | None = None
     if isinstance(row, Tag):
         parent = row.device
