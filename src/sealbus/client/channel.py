@@ -131,7 +131,7 @@ class Channel:
         self._queue = FairQueue(rules.queue)
         self._breaker = UnitBreaker(_jitter)
         self.suspects = self._breaker.suspects
-        self._lines += (self._new_line() for _ in range(1 if endpoint.scheme.is_serial else rules.connections))
+        self._lines += (self._new_line(None) for _ in range(1 if endpoint.scheme.is_serial else rules.connections))
         self._ready: list[Line] = []
         self._opening: set[asyncio.Task[None]] = set()
         self._has_closed_lines = True  # read for each queued request; False only while there are none
@@ -320,15 +320,15 @@ class Channel:
                 return
         self._has_closed_lines = False
 
-    def _new_line(self) -> Line:
+    def _new_line(self, before: Line | None) -> Line:
         scheme = self.endpoint.scheme
         if not scheme.has_transaction_ids:
             framing = Framing.ASCII if scheme is Scheme.ASCII else Framing.RTU
-            return RtuLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP)
+            return RtuLine(self, self.rules, framing=framing, over_tcp=scheme is Scheme.RTU_TCP, before=before)
         return MbapLine(self, self.rules)
 
     def _begin_line(self, index: int) -> Line:
-        line = self._lines[index] = self._new_line()
+        line = self._lines[index] = self._new_line(self._lines[index])
         line.state = (
             LineState.CONNECTING
         )  # set before dialling, so that another request of this turn does not open a second one

@@ -41,6 +41,8 @@ __all__ = ["Framing", "RtuLine"]
 
 _BROADCAST_UNIT = 0  # MODBUS over Serial Line V1.02, 2.2
 _QUIET_S: Final = 0.05
+_KNOWN_FOR_S: Final = 10.0
+"""After the first answer on a connection: an adapter is not exchanged within this time."""
 _MAX_RECEIVED_BYTES: Final = 2048  # for each request: an echo and an answer have 1,026 at most, in ASCII
 _UNREAD: Final = (
     "the read before the first such request, which tells whether the line echoes, was not answered: not sent"
@@ -83,7 +85,10 @@ class RtuLine(Line):
 
     __slots__ = ("_echo", "_encode", "_held", "_over_tcp", "_quiet_timer", "_received_bytes", "_stream")
 
-    def __init__(self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool) -> None:
+    def __init__(
+        self, owner: LineOwner, rules: LineRules, *, framing: Framing, over_tcp: bool, before: Line | None = None
+    ) -> None:
+        """`before` is the line of the connection before this one."""
         super().__init__(owner, rules)
         self._in_flight_limit = 1  # with any rules: without a transaction id two answers cannot be distinguished
         self._encode = encode_ascii if framing is Framing.ASCII else encode_rtu
@@ -92,9 +97,15 @@ class RtuLine(Line):
         )
         self._over_tcp = over_tcp
         self._echo = LocalEcho(is_set=rules.local_echo)
+        if over_tcp and isinstance(before, RtuLine) and before._has_just_shown_no_echo():
+            self._echo.is_present = False  # the device closed behind the probe: another one would never end
         self._held: Transaction | None = None
         self._quiet_timer: Timer | None = None
         self._received_bytes = 0
+
+    def _has_just_shown_no_echo(self) -> bool:
+        since_s = self._loop.time() - self.proven_at
+        return self._echo.is_present is False and self.is_proven and since_s < _KNOWN_FOR_S
 
     def is_free(self) -> bool:
         return self._held is None and super().is_free()

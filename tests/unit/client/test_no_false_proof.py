@@ -246,3 +246,21 @@ async def test_of_a_client_that_sends_no_more_the_reads_go_on_and_queued_writes_
     assert (of_other.end, asked.end) == (words(1), words(2))
     assert [each[7] for each in transport.adus] == [3, 3]
     channel.close()
+
+
+async def test_a_device_that_closes_after_each_answer_is_written_to(dialler: Dialler) -> None:
+    """What a read has shown on the connection before holds for the next one: the device would close behind a probe."""
+    channel = Channel(parse_endpoint("rtu+tcp://127.0.0.1:5"), ChannelRules(timeout_s=60.0))
+    for number, asked in enumerate((RecordedTransaction(read(0)), RecordedTransaction(write(5, 7)))):
+        channel.submit(asked)
+        while len(dialler.attempts) == number:
+            await turns()
+        transport = dialler.attempts[number].succeed()
+        await turns()
+        (frame,) = transport.written
+        transport.protocol.data_received(encode_rtu(1, words(0)) if number == 0 else frame)
+        await turns()
+        transport.lose()
+        await turns()
+    assert asked.end == write(5, 7)
+    channel.close()
