@@ -469,9 +469,9 @@ def test_an_endpoint_without_a_plain_socket_works_too(loop_thread: LoopThread) -
     with pytest.raises(LocalError, match="the connection is closed"):
         modbus.read_holding_registers(20, 1)
     loop_thread.run(device.stop())
-    assert [request[1] for request in device.requests] == [3, 6, 3] * 3, (
-        "each connection begins with the read that tells whether the line echoes"
-    )
+    functions = [request[1] for request in device.requests]
+    assert functions[:3] == [3, 6, 3], "the first connection begins with the read that tells whether the line echoes"
+    assert functions.count(6) == 3
 
 
 INTERRUPTED_BY_A_HANDLER = """

@@ -122,6 +122,8 @@ class BlockingChannel:
     def take_back(self, transaction: Transaction, sent_at: float) -> None:
         self._again = ask_again(transaction, sent_at)
 
+    def line_ending(self, line: Line) -> None: ...
+
     def line_lost(self, line: Line, reason: str, end: LineEnd) -> None:
         self._transport = None
         if end is LineEnd.BEFORE_ANY_ANSWER:

@@ -243,11 +243,13 @@ class Channel:
         if self._expiry is None or again.send_by < self._expires:
             self._set_expiry(again.send_by)
 
-    def line_lost(self, line: Line, reason: str, end: LineEnd) -> None:
-        self._has_closed_lines = True
+    def line_ending(self, line: Line) -> None:
         if line.is_ready:
             line.is_ready = False
             self._ready.remove(line)
+
+    def line_lost(self, line: Line, reason: str, end: LineEnd) -> None:
+        self._has_closed_lines = True
         if self._is_closed:
             return
         now = self.loop.time()
@@ -329,9 +331,7 @@ class Channel:
 
     def _begin_line(self, index: int) -> Line:
         line = self._lines[index] = self._new_line(self._lines[index])
-        line.state = (
-            LineState.CONNECTING
-        )  # set before dialling, so that another request of this turn does not open a second one
+        line.state = LineState.CONNECTING  # before dialling: another request of this turn must not open a second one
         return line
 
     async def _open_for_queue(self, line: Line) -> None:

@@ -142,6 +142,9 @@ class LineOwner(Protocol):
     def take_back(self, transaction: Transaction, sent_at: float) -> None:
         """It was lost with its connection and is to be sent once more. `line_lost` follows."""
 
+    def line_ending(self, line: Line) -> None:
+        """It gets no more requests. Its own fail now, and who is told may submit others at once."""
+
     def line_lost(self, line: Line, reason: str, end: LineEnd) -> None: ...
     def unit_answered(self, transaction: Transaction) -> None: ...
     def unit_silent(self, transaction: Transaction) -> None: ...
@@ -336,10 +339,10 @@ class Line(asyncio.Protocol):
         self._timer = self._hold_timer = None
         pending, self._pending = list(self._pending.values()), {}
         lost = self._take_back(pending) if by_device and self.is_proven else pending
-        end = self._end(lost, by_device=by_device)
-        self._owner.line_lost(self, reason, end)  # first: who is told may submit at once, and not to this line
+        self._owner.line_ending(self)
         for transaction in lost:
             transaction.fail(Failure.CONNECTION_LOST, reason)
+        self._owner.line_lost(self, reason, self._end(lost, by_device=by_device))
 
     def _take_back(self, pending: list[Transaction]) -> list[Transaction]:
         """Give the reads among these back to the channel, each once. Returns the others."""

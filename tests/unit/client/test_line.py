@@ -47,6 +47,8 @@ class Owner:
     def take_back(self, transaction: Transaction, sent_at: float) -> None:
         self.taken_back.append(transaction)
 
+    def line_ending(self, line: Line) -> None: ...
+
     def line_lost(self, line: Line, reason: str, end: LineEnd) -> None:
         self.lost.append((reason, end))
 
