@@ -57,6 +57,23 @@ def test_an_archived_group_comes_back(boss: APIClient) -> None:
     assert viewer.post(f"{path}/restore").status_code == 403
 
 
+def test_nothing_is_restored_into_an_archived_group(boss: APIClient) -> None:
+    """Nobody would find there what is polled."""
+    north, south = a_group("north"), a_group("south")
+    line = a_connection(group=south)
+    pump = a_device("pump", group=north, connection=line)
+    _archive(boss, "connections", line.pk)  # and with it the device
+    boss.delete(f"/api/v1/groups/{north.pk}")
+    for path in (f"/api/v1/connections/{line.pk}/restore", f"/api/v1/devices/{pump.pk}/restore"):
+        refused = boss.post(path)
+        assert (refused.status_code, refused.json()["type"]) == (409, "archived")
+        assert 'group "north"' in refused.json()["detail"]
+    assert not Device.objects.filter(pk=pump.pk, archived_at=None).exists()
+    boss.post(f"/api/v1/groups/{north.pk}/restore")
+    assert boss.post(f"/api/v1/connections/{line.pk}/restore").status_code == 200
+    assert Device.objects.filter(pk=pump.pk, archived_at=None).exists()
+
+
 @pytest.mark.parametrize(("kind", "model"), [("connections", Connection), ("devices", Device), ("tags", Tag)])
 def test_many_are_archived_at_once_or_none(boss: APIClient, kind: str, model: Any) -> None:
     devices = [a_device(f"pump {number}") for number in range(3)]

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.require import require
+from sealbus.web.accounts.models import Group
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import dependents
 from sealbus.web.devices.models import Connection, Device, Tag
@@ -126,11 +127,10 @@ def _refuse_if_needed(tags: list[int], subject: Subject) -> None:
 
 
 def _refuse_without_parent(row: _Row, devices: QuerySet[Any]) -> None:
-    own = row.device.group if isinstance(row, Tag) else row.group
-    groups = [own, *(each.group for each in devices.filter(archived_at=row.archived_at).select_related("group"))]
-    for group in groups:
-        if group.archived_at is not None:  # in it nobody would find what is polled
-            raise Conflict(f'The group "{group.name}" is archived: restore that first', code="archived")
+    groups = _groups(row, devices.filter(archived_at=row.archived_at))
+    group = Group.objects.filter(pk__in=groups, archived_at__isnull=False).first()
+    if group is not None:  # in it nobody would find what is polled
+        raise Conflict(f'The group "{group.name}" is archived: restore that first', code="archived")
     parent: Connection | Device | None = None
     if isinstance(row, Tag):
         parent = row.device
