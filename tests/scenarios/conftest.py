@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 import uvloop
 
-from scenarios.plant import Plant, open_plant
+from scenarios.both_clients import CLIENTS, Client
+from scenarios.plant import Plant, ScriptedDevice, open_device, open_plant
 
 if TYPE_CHECKING:
     import asyncio
@@ -26,6 +27,20 @@ def pytest_asyncio_loop_factories(
 async def plant(tmp_path: Path) -> AsyncIterator[Plant]:
     async with open_plant(tmp_path) as plant:
         yield plant
+
+
+@pytest.fixture
+async def device() -> AsyncIterator[ScriptedDevice]:
+    async with open_device() as device:
+        yield device
+
+
+@pytest.fixture(params=CLIENTS)
+async def modbus(request: pytest.FixtureRequest, device: ScriptedDevice) -> AsyncIterator[Client]:
+    """A client of this device, of either kind."""
+    client = Client(request.param, f"tcp://127.0.0.1:{device.port}", timeout=20.0)
+    yield client
+    await client.close()
 
 
 @pytest.fixture(autouse=True)

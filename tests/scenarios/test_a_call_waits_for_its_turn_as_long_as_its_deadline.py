@@ -37,7 +37,7 @@ async def test_many_calls_at_once_are_all_answered(device: ScriptedDevice) -> No
 async def test_more_calls_than_may_wait_are_an_error_of_the_caller_and_no_time_out(
     device: ScriptedDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection_module, "_MOST_WAITING", 2)
+    monkeypatch.setattr(connection_module, "_MAX_WAITING", 2)
     device.answer = lambda request: None
     rules = ChannelRules(queue=1, timeout_s=30.0)
     async with sealbus.connect(f"tcp://127.0.0.1:{device.port}", rules=rules) as modbus:

@@ -11,27 +11,15 @@ import pytest
 
 import pki
 import sealbus
-from scenarios.both_clients import CLIENTS, Client
-from scenarios.plant import ScriptedDevice, open_device
 from sealbus import ChannelRules, ConfigError, LocalError
 from sealbus.protocol import WriteMultipleCoils, WriteSingleCoil
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
     from pathlib import Path
 
-
-@pytest.fixture
-async def device() -> AsyncIterator[ScriptedDevice]:
-    async with open_device() as device:
-        yield device
-
-
-@pytest.fixture(params=CLIENTS)
-async def modbus(request: pytest.FixtureRequest, device: ScriptedDevice) -> AsyncIterator[Client]:
-    client = Client(request.param, f"tcp://127.0.0.1:{device.port}", timeout=20.0)
-    yield client
-    await client.close()
+    from scenarios.both_clients import Client
+    from scenarios.plant import ScriptedDevice
 
 
 COILS = r"is not a value for a coil: use True, False, 0 or 1"

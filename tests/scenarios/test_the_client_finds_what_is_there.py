@@ -9,24 +9,11 @@ import pytest
 
 from ports import free_ports
 from scenarios.both_clients import CLIENTS, Client
-from scenarios.plant import ScriptedDevice, adu, exception, open_device, words
+from scenarios.plant import ScriptedDevice, adu, exception, words
 from sealbus import DeviceException, LocalError, PeerError, ResponseTimeout, SunSpecModel, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
-
-
-@pytest.fixture
-async def device() -> AsyncIterator[ScriptedDevice]:
-    async with open_device() as device:
-        yield device
-
-
-@pytest.fixture(params=CLIENTS)
-async def modbus(request: pytest.FixtureRequest, device: ScriptedDevice) -> AsyncIterator[Client]:
-    client = Client(request.param, f"tcp://127.0.0.1:{device.port}", timeout=20.0)
-    yield client
-    await client.close()
+    from collections.abc import Callable, Mapping
 
 
 def replying(pdu_of: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:

@@ -6,25 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scenarios.both_clients import CLIENTS, Client
-from scenarios.plant import ScriptedDevice, adu, open_device
+from scenarios.plant import ScriptedDevice, adu
 from sealbus import DeviceException, LocalError, PeerError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
-
-@pytest.fixture
-async def device() -> AsyncIterator[ScriptedDevice]:
-    async with open_device() as device:
-        yield device
-
-
-@pytest.fixture(params=CLIENTS)
-async def modbus(request: pytest.FixtureRequest, device: ScriptedDevice) -> AsyncIterator[Client]:
-    client = Client(request.param, f"tcp://127.0.0.1:{device.port}", timeout=20.0)
-    yield client
-    await client.close()
+    from scenarios.both_clients import Client
 
 
 def with_pdu(pdu: bytes, unit: int = 1) -> Callable[[bytes], bytes]:

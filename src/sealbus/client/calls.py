@@ -66,6 +66,7 @@ __all__ = [
     "TypeName",
     "TypedRead",
     "Value",
+    "build_read",
     "build_read_write",
     "build_write",
     "check_unit",
@@ -74,6 +75,7 @@ __all__ = [
     "exception_of",
     "named",
     "parse_read",
+    "place_of",
     "prepare",
     "values_of",
 ]
@@ -254,6 +256,18 @@ def parse_read(place: str, type: str | None, order: str) -> TypedRead:
     return TypedRead(_READ_OF[where.table], where.address, count, value_type, word_order, is_range)
 
 
+def place_of(place: str) -> Place:
+    """The place that a text names. Raises LocalError."""
+    if not isinstance(place, str):
+        raise LocalError(f"place {place!r} is not a text: write a table and addresses, such as 'holding:0-9'")
+    return parse_place(place)
+
+
+def build_read(place: Place) -> Request:
+    """The request that reads a place. Raises LocalError for one that is longer than a request can name."""
+    return _READ_OF[place.table](place.address, place.count)
+
+
 def build_write(place: str, values: Sequence[Value], type: str | None, order: str) -> Request:
     """The request of `write(place, *values, type=type, order=order)`. Raises LocalError."""
     where, value_type, word_order = _parsed(place, type, order)
@@ -296,9 +310,7 @@ def values_of(values: Iterable[Any]) -> tuple[Any, ...]:
 
 
 def _parsed(place: str, type: str | None, order: str) -> tuple[Place, ValueType, WordOrder]:
-    if not isinstance(place, str):
-        raise LocalError(f"place {place!r} is not a text: write a table and addresses, such as 'holding:0-9'")
-    where = parse_place(place)
+    where = place_of(place)
     is_bits = where.table in _BIT_TABLES
     try:
         value_type = ValueType(type) if type is not None else ValueType.BIT if is_bits else ValueType.UINT16

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Unit", "connect"]
 
-_MOST_WAITING = 16_384
+_MAX_WAITING = 16_384
 """Calls that may wait for their turn. Each belongs to a task of the program and ends with its deadline, so `queue` of the
 rules, made for the clients of a gateway, would only turn a wait within the deadline into an error."""
 
@@ -139,7 +139,7 @@ class Connection(AwaitedCalls):
     def _opened_channel(self) -> Channel:
         if self._channel is None:
             tls = self._target.tls
-            rules = replace(self._target.rules, queue=max(self._target.rules.queue, _MOST_WAITING))
+            rules = replace(self._target.rules, queue=max(self._target.rules.queue, _MAX_WAITING))
             observer = self._target.observer
             hooks = ChannelHooks(
                 connected=lambda transport: observer.connected(),

@@ -78,11 +78,7 @@ class LocalEcho:
         return passed
 
     def answered(self, answer_bytes: int) -> None:
-        """A frame of so many bytes has answered the request of the last `begin`."""
+        """A frame of so many bytes has answered the request of the last `begin`. Only while `is_present` is None."""
         # A damaged echo is no answer without an echo: it would leave about as many surplus bytes as the request has.
-        if (
-            self.is_present is None
-            and not self._is_ended
-            and len(self._received) - answer_bytes < len(self._frame) // 2
-        ):
+        if not self._is_ended and len(self._received) - answer_bytes < len(self._frame) // 2:
             self.is_present = False

@@ -13,7 +13,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from sealbus.errors import DeviceException, LocalError, PeerError, ResponseTimeout, SealbusError
+from sealbus.client.calls import build_read, place_of
+from sealbus.errors import DeviceException, PeerError, ResponseTimeout, SealbusError
 from sealbus.protocol import (
     ADDRESS_SPACE,
     MAX_COUNT_READ_BITS,
@@ -21,13 +22,9 @@ from sealbus.protocol import (
     DeviceIdentification,
     ExceptionCode,
     Place,
-    ReadCoils,
     ReadDeviceIdentification,
-    ReadDiscreteInputs,
     ReadHoldingRegisters,
-    ReadInputRegisters,
     Table,
-    parse_place,
 )
 
 if TYPE_CHECKING:
@@ -101,7 +98,7 @@ def is_no_unit(error: SealbusError) -> bool:
 
 def build_probe(place: str) -> Request:
     """The read that a scan of units sends to each. LocalError for what is no place."""
-    return _read(_place(place))
+    return build_read(place_of(place))
 
 
 def register_scan_steps(place: str) -> Steps[list[Place]]:
@@ -110,7 +107,7 @@ def register_scan_steps(place: str) -> Steps[list[Place]]:
     A piece that the device refuses, or answers wrongly, is halved until single addresses remain. Exception 01 ends the
     scan, since the device has no such table; silence does too, since each further piece could cost a time-out.
     """
-    whole = _place(place)
+    whole = place_of(place)
     most = MAX_COUNT_READ_BITS if whole.table in (Table.COILS, Table.DISCRETE) else MAX_COUNT_READ_REGISTERS
     todo = [
         Place(whole.table, first, min(most, whole.last + 1 - first))
@@ -120,7 +117,7 @@ def register_scan_steps(place: str) -> Steps[list[Place]]:
     while todo:
         piece = todo.pop()
         try:
-            yield _read(piece)
+            yield build_read(piece)
         except (DeviceException, PeerError) as error:
             if isinstance(error, DeviceException) and error.exception_code in _ENDS_A_SCAN:
                 raise
@@ -184,21 +181,3 @@ def _registers(address: int, count: int) -> Steps[tuple[int, ...]]:
         except DeviceException:
             break
     return tuple(registers)
-
-
-def _place(place: str) -> Place:
-    if not isinstance(place, str):
-        raise LocalError(f"place {place!r} is not a text: write a table and addresses, such as 'holding:0-9'")
-    return parse_place(place)
-
-
-def _read(place: Place) -> Request:
-    match place.table:
-        case Table.COILS:
-            return ReadCoils(place.address, place.count)
-        case Table.DISCRETE:
-            return ReadDiscreteInputs(place.address, place.count)
-        case Table.HOLDING:
-            return ReadHoldingRegisters(place.address, place.count)
-        case _:
-            return ReadInputRegisters(place.address, place.count)

@@ -204,7 +204,7 @@ class RtuLine(Line):
                 self._owner.answer_dropped(f"no request waits for unit {frame[0]}")
                 continue
             del self._pending[0]
-            if self._echo.is_present is None:  # else nothing is learnt, and encoding costs half of a request
+            if self._echo.is_present is None:  # what is known stays, and encoding costs a part of each request
                 self._echo.answered(len(self._encode(frame[0], frame[1:])))
             self._answered(transaction, encode_answer_adu(frame[0], frame[1:]))
         if self._stream.fault is not None:

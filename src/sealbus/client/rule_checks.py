@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["check_rules", "check_seconds"]
 
-_MOST_SECONDS = 86_400.0
-_MOST_OF_ANYTHING = 100_000
-_MOST = {"in_flight": 256}  # far from the 65,536 transaction ids, of which late answers keep some
+_MAX_SECONDS = 86_400.0
+_MAX_COUNT = 100_000
+_MAX_OF = {"in_flight": 256}  # far from the 65,536 transaction ids, of which late answers keep some
 
 
 def check_rules(rules: ChannelRules) -> None:
@@ -30,7 +30,7 @@ def check_rules(rules: ChannelRules) -> None:
             if not isinstance(value, bool):
                 raise _wrong(field.name, value, "write True or False")
         elif isinstance(field.default, int):
-            most = _MOST.get(field.name, _MOST_OF_ANYTHING)
+            most = _MAX_OF.get(field.name, _MAX_COUNT)
             if type(value) is not int or not 1 <= value <= most:
                 raise _wrong(field.name, value, f"write a whole number from 1 to {most}")
         elif isinstance(field.default, float):
@@ -43,9 +43,9 @@ def check_rules(rules: ChannelRules) -> None:
 def check_seconds(name: str, value: object, *, may_be_zero: bool = False) -> None:
     """ConfigError unless `value` is a number of seconds up to a day; more than 0 where 0 would mean no time at all."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not is_number or not 0 <= value <= _MOST_SECONDS or (value == 0 and not may_be_zero):  # type: ignore[operator]
+    if not is_number or not 0 <= value <= _MAX_SECONDS or (value == 0 and not may_be_zero):  # type: ignore[operator]
         least = "from 0" if may_be_zero else "above 0"
-        raise _wrong(name, value, f"write seconds {least} to {_MOST_SECONDS:.0f}")
+        raise _wrong(name, value, f"write seconds {least} to {_MAX_SECONDS:.0f}")
 
 
 def _wrong(name: str, value: object, hint: str) -> ConfigError:

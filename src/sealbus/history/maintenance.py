@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sealbus.history.results import Source
-from sealbus.history.rollup_builder import LONGEST_DAY_US, RollupBuilder
+from sealbus.history.rollup_builder import MAX_DAY_US, RollupBuilder
 from sealbus.history.rules import DAY_US
 from sealbus.history.sample_block import LAST_US
 from sealbus.history.store import HOUR_US, Floors
@@ -212,4 +212,4 @@ def _unneeded_us(source: Source, floor_us: int) -> int:
     """The end of what is neither kept nor needed. Minutes and hours are needed for the day that contains the floor: a
     late sample is folded into all of it.
     """
-    return floor_us - (LONGEST_DAY_US if source in (Source.MINUTE, Source.HOUR) else 0)
+    return floor_us - (MAX_DAY_US if source in (Source.MINUTE, Source.HOUR) else 0)

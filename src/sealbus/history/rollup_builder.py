@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from sealbus.history.holds import Holds
     from sealbus.history.store import Statements
 
-__all__ = ["LONGEST_DAY_US", "RollupBuilder", "hour_ranges"]
+__all__ = ["MAX_DAY_US", "RollupBuilder", "hour_ranges"]
 
-LONGEST_DAY_US = 2 * DAY_US
+MAX_DAY_US = 2 * DAY_US
 """No day is longer: a date that is left out or repeated included."""
 
 _MAX_RUN = 48
@@ -99,7 +99,7 @@ class RollupBuilder:
         midnights outside of them.
         """
         midnights = edges(Bucket.DAY, start_us, end_us, self.zone)
-        near_us = int(midnights[0]) - LONGEST_DAY_US
+        near_us = int(midnights[0]) - MAX_DAY_US
         stored = self.statements.rows(Source.DAY, self.tag_id, near_us, int(midnights[-1]))
         cuts = [stored.starts_us, stored.ends_us]
         if self.statements.has_outdated_days(self.tag_id):

@@ -14,7 +14,7 @@ import numpy as np
 from sealbus.history.folding import EMPTY, Rows, carried_over, fold, of_rows, of_samples
 from sealbus.history.local_days import edges
 from sealbus.history.results import Bucket, Source
-from sealbus.history.rollup_builder import LONGEST_DAY_US, hour_ranges
+from sealbus.history.rollup_builder import MAX_DAY_US, hour_ranges
 from sealbus.history.sample_block import SampleBlock
 from sealbus.history.store import HOUR_US
 
@@ -128,7 +128,7 @@ def _split_by_cuts(
     """The tags whose stored days begin and end at these edges; the others, some of whose days were cut by other rules."""
     first, last = int(edge_times[0]), int(edge_times[-1])
     tag_ids = [builder.tag_id for builder in builders]
-    tags, days = builders[0].statements.rows_of_tags(Source.DAY, tag_ids, first - LONGEST_DAY_US, last)
+    tags, days = builders[0].statements.rows_of_tags(Source.DAY, tag_ids, first - MAX_DAY_US, last)
     overlaps = (days.ends_us > first) & (days.starts_us < last)
     fits = np.isin(days.starts_us, edge_times) & np.isin(days.ends_us, edge_times)
     irregular = set(tags[overlaps & ~fits].tolist())

@@ -15,7 +15,7 @@ from sealbus.security.tls_errors import WrongHostError
 __all__ = ["host_names", "presented_chain", "wrong_host_error"]
 
 _SHOWN_NAMES: Final = 4
-_LONGEST_NAME: Final = 80
+_MAX_NAME_CHARS: Final = 80
 
 
 def presented_chain(ssl_object: ssl.SSLObject | ssl.SSLSocket) -> tuple[x509.Certificate, ...]:
@@ -40,7 +40,7 @@ def host_names(certificate: x509.Certificate) -> tuple[str, ...]:
     try:
         names = find_extension(certificate, x509.SubjectAlternativeName) or ()
         return tuple(
-            printable(str(name.value), longest=_LONGEST_NAME)
+            printable(str(name.value), longest=_MAX_NAME_CHARS)
             for name in names
             if isinstance(name, x509.DNSName | x509.IPAddress)
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from scenarios.plant import until
 from sealbus.client import ChannelRules, Failure
 from sealbus.client.channel import Channel
 from sealbus.client.connection import connect
@@ -16,19 +18,7 @@ from sealbus.protocol import encode_rtu
 from unit.client.fakes import Dialler, RecordedTransaction, adu, read, turns, words, write
 from unit.client.test_line import open_serial_line
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 COIL_ON = struct.pack(">BHH", 5, 3, 0xFF00)
-_PATIENCE_TURNS = 3000
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(_PATIENCE_TURNS):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not happen")
 
 
 @pytest.fixture
@@ -83,12 +73,12 @@ async def test_a_damaged_echo_does_not_unlearn_that_the_line_echoes() -> None:
     damaged = RecordedTransaction(read(0))
     line.send(damaged)
     line.data_received(transport.written[-1][:3] + encode_rtu(1, words(1)))
-    await until(lambda: damaged.end)
+    await until(lambda: damaged.end is not None)
     await until(line.is_free)
     coil = RecordedTransaction(COIL_ON)
     line.send(coil)
     line.data_received(transport.written[-1])  # the echo alone: the device is off
-    await until(lambda: coil.end)
+    await until(lambda: coil.end is not None)
     assert coil.end is Failure.NO_ANSWER
 
 
@@ -101,7 +91,7 @@ async def test_an_answer_inside_the_echo_of_its_request_proves_nothing() -> None
     echo = transport.written[-1]
     line.data_received(b"\0" + echo[:16])
     line.data_received(echo[16:])
-    await until(lambda: registers.end)
+    await until(lambda: registers.end is not None)
     assert registers.end is Failure.NO_ANSWER
 
 
@@ -149,7 +139,7 @@ async def test_a_write_is_not_sent_after_its_caller_was_cancelled(dialler: Diall
     second = dialler.attempts[1].succeed()
     await turns()
     later = asyncio.ensure_future(connection.read("holding:0"))
-    await until(lambda: second.written)
+    await until(lambda: bool(second.written))
     while not any(frame[1] == 3 for frame in second.written):
         if second.written[-1][1] == 1:
             second.protocol.data_received(encode_rtu(1, bytes((1, 1, 0))))
@@ -201,7 +191,7 @@ async def test_a_probe_is_paid_for_by_the_client_of_the_write(dialler: Dialler) 
     for number in range(20):
         asked = OfOneClient(write(5, 7), source=f"session {number}")
         channel.submit(asked)
-        await until(asked.ends.copy)
+        await until(functools.partial(bool, asked.ends))
         ends.add(asked.end)
     assert Failure.UNIT_SILENT in ends
     channel.close()

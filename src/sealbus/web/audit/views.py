@@ -64,7 +64,7 @@ class EntriesView(APIView):
         query = query_of(request, PageQuery)
         size = query["page_size"]
         found = page_of(rest_subject(request), _filter_of(query), before=query.get("before"), limit=size)
-        following = url_behind(request, before=found[-1].sequence) if len(found) == size else None
+        following = url_behind(request, "before", found[-1].sequence) if len(found) == size else None
         return Response({"results": EntrySerializer(found, many=True).data, "next": following})
 
 

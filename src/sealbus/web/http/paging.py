@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["Pages", "url_behind"]
 
 
-def url_behind(request: Request, **last: int) -> str:
-    """The URL of the page behind this one: the same query, with the place of the last row."""
-    ((name, place),) = last.items()
+def url_behind(request: Request, name: str, place: int) -> str:
+    """The URL of the page behind this one: the same query, and the place of the last row as the parameter `name`."""
     return str(replace_query_param(request.build_absolute_uri(), name, str(place)))
 
 

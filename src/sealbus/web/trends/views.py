@@ -126,7 +126,7 @@ class RawView(_View):
         after = Cursor(query["after"]) if "after" in query else None
         size = query["page_size"]
         block, cursor = history().raw_block(query["tag"], query["start"], query["end"], limit=size, after=after)
-        following = None if cursor is None else url_behind(request, after=cursor.time_us)
+        following = None if cursor is None else url_behind(request, "after", cursor.time_us)
         return responses.respond(responses.RawResponse.of(query["tag"], block, following))
 
 
