@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-STALLED_S = 0.5
+STALLED_S = 3.0  # the state before the end must be seen, on a machine that gives this process no time for a second too
 READ, ANSWER = adu(1, read_holding(7, 1)), adu(1, words(7))
 MAX = adu(2, read_holding(0, 125))
 
