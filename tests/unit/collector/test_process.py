@@ -11,6 +11,7 @@ from sealbus.bus import decode_collector_state, decode_samples, open_bus
 from sealbus.collector import CollectorSettings, CollectorTiming, run_collector
 from sealbus.errors import ConfigError
 from sealbus.plant import CommandState, ConnectionPlan, DevicePlan, Plan, SiteVersions, TagPlan, TestConnection
+from unit.bus.engines import ask
 from unit.collector.fake_site import FakeStore
 
 if TYPE_CHECKING:
@@ -120,9 +121,7 @@ async def test_samples_that_cannot_be_spooled_are_a_problem_in_the_state(tmp_pat
     )
     process.store.numbers = SiteVersions(plan=1, commands=0)
     async with open_bus("local:", folder=tmp_path / "bus", key=bytes(32)) as bus, asyncio.timeout(PATIENCE_S):
-        while not (
-            history := decode_collector_state(await bus.request("state/main", b"", timeout_s=5)).history
-        ).problem:
+        while not (history := decode_collector_state(await ask(bus, "state/main", b"")).history).problem:
             await asyncio.sleep(0.01)
     assert history.problem.startswith("samples cannot be spooled: No such file or directory; ")
     process.stopped.set()
