@@ -16,7 +16,7 @@ __all__ = ["ALLOWANCE", "Allowance"]
 
 _PER_ADDRESS = 40
 _IN_ALL = 400
-_PER_S = 60.0
+_WINDOW_S = 60.0
 _MAX_ADDRESSES = 10_000
 
 
@@ -24,16 +24,21 @@ class Allowance:
     """Steps in the last minute or so."""
 
     def __init__(
-        self, per_address: int = _PER_ADDRESS, in_all: int = _IN_ALL, most_addresses: int = _MAX_ADDRESSES
+        self,
+        per_address: int = _PER_ADDRESS,
+        in_all: int = _IN_ALL,
+        most_addresses: int = _MAX_ADDRESSES,
+        window_s: float = _WINDOW_S,
     ) -> None:
         self._per_address, self._in_all, self._most_addresses = per_address, in_all, most_addresses
+        self._window_s = window_s
         self._lock = threading.Lock()
         self.clear()
 
     def clear(self) -> None:
         """Forget all steps."""
         with self._lock:
-            self._all = TokenBucket(self._in_all / _PER_S, self._in_all)
+            self._all = TokenBucket(self._in_all / self._window_s, self._in_all)
             self._by_address: dict[str, TokenBucket] = {}
 
     def take(self, address: str, now: float) -> bool:
@@ -46,7 +51,7 @@ class Allowance:
                     self._drop_idle(now)
                 if len(self._by_address) >= self._most_addresses:
                     return False
-                bucket = self._by_address[network] = TokenBucket(self._per_address / _PER_S, self._per_address)
+                bucket = self._by_address[network] = TokenBucket(self._per_address / self._window_s, self._per_address)
             return bucket.take(now) and self._all.take(now)
 
     def _drop_idle(self, now: float) -> None:
