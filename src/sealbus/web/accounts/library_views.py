@@ -14,6 +14,8 @@ __all__ = ["REQUIREMENTS"]
 _BROWSER = "headless:browser"
 
 REQUIREMENTS = {
+    "account_login": EVERYBODY,
+    "mfa_authenticate": EVERYBODY,  # the second step of signing in
     f"{_BROWSER}:config": EVERYBODY,
     f"{_BROWSER}:account:current_session": EVERYBODY,  # the own session, and sign out
     f"{_BROWSER}:account:login": EVERYBODY,

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
-from django.utils.html import escape
 
 from sealbus.web.access.gate import record_csrf_refused
 from sealbus.web.access.requirement import GateVerdict
@@ -23,6 +22,8 @@ from sealbus.web.errors import WebError
 from sealbus.web.http.problems import INVALID_TOKEN, REFUSALS, TOKEN_CHALLENGE, problem
 from sealbus.web.http.rest_errors import headers_of, status_of
 from sealbus.web.http.surfaces import Surface, surface_of
+from sealbus.web.pages.shell.page import is_fragment
+from sealbus.web.pages.shell.refusals import redirect_to_sign_in, render_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,20 +45,6 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 _RETRY_AFTER_S = 5
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>{status} {title}</title>
-<link rel="stylesheet" href="/static/accounts/link.css">
-<main>
-<h1>{title}</h1>
-<p>{detail}</p>
-<p><a href="/">To the start page</a></p>
-</main>
-</html>
-"""
 
 
 class WebErrorMiddleware:
@@ -125,6 +112,8 @@ def refused(request: HttpRequest, verdict: GateVerdict) -> HttpResponse:
     words = REFUSALS[verdict]
     if verdict is GateVerdict.SIGN_IN and "Authorization" in request.headers:
         words = INVALID_TOKEN
+    elif verdict is GateVerdict.SIGN_IN and surface_of(request.path) is Surface.PAGE and not is_fragment(request):
+        return redirect_to_sign_in(request)
     response = _answer(request, words.status, words.type, words.detail)
     if words.status is HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = TOKEN_CHALLENGE
@@ -137,5 +126,4 @@ def _answer(request: HttpRequest, status: HTTPStatus, type: str, detail: str) ->
         return problem(status.value, type, detail)
     if surface is Surface.PLAIN:
         return HttpResponse(f"{detail}\n", status=status.value, content_type="text/plain; charset=utf-8")
-    page = _PAGE.format(status=status.value, title=escape(status.phrase), detail=escape(detail))
-    return HttpResponse(page, status=status.value)
+    return render_refused(request, status, detail)

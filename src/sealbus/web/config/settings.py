@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from csp.constants import NONCE, NONE, SELF
+from csp.constants import NONE, SELF
 
 from sealbus.web.config.environment import load_environment
 
@@ -49,12 +49,14 @@ INSTALLED_APPS = [
     "sealbus.web.devices.apps.DevicesApp",
     "sealbus.web.trends.apps.TrendsApp",
     "sealbus.web.api.apps.ApiApp",
+    "sealbus.web.pages.apps.PagesApp",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "sealbus.web.config.headers.HeadersMiddleware",
+    "sealbus.web.pages.language.LanguageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "sealbus.web.accounts.anonymous_sessions.AnonymousSessionsMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -96,6 +98,9 @@ TEMPLATES = [
 ]
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_NAME = "sealbus-language"
+LOCALE_PATHS = [Path(__file__).parent.parent / "pages" / "locale"]
 TIME_ZONE = SEALBUS.time_zone
 # Pages show times by the rules of the pinned package too, as history cuts days (`sealbus.time_zones`), not of the system.
 zoneinfo.reset_tzpath(to=())
@@ -131,7 +136,6 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RECOVERY_CODES_SHOW_ONCE = True  # later only newly made ones are shown, which is recorded
 MFA_TOTP_ISSUER = "Sealbus"
-HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)
 HEADLESS_FRONTEND_URLS = {"socialaccount_login_error": "/login", "account_signup": "/login"}
 USERSESSIONS_ADAPTER = "sealbus.web.accounts.adapters.SessionsAdapter"
@@ -178,18 +182,21 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if SEALBUS.trusted_proxies.networks:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+_SOCKETS = SEALBUS.public_url.replace("http", "ws", 1)  # older Safari does not take 'self' for sockets
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "DIRECTIVES": {
         "default-src": [NONE],
-        "script-src": [SELF, NONCE],
-        "style-src": [SELF, NONCE],
-        "img-src": [SELF, "data:"],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "blob:"],
         "font-src": [SELF],
-        "connect-src": [SELF],
+        "connect-src": [SELF, _SOCKETS],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
         "manifest-src": [SELF],
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["default", "lit-html"],
     }
 }
 if SEALBUS.oidc is not None:  # the form of single sign-on is redirected to the provider

@@ -1,0 +1,5 @@
+declare module "idiomorph" {
+  export const Idiomorph: {
+    morph(target: Node, source: Node | readonly Node[] | string, options?: Record<string, unknown>): readonly Node[];
+  };
+}

@@ -1,0 +1,1 @@
+"""The overview: is anything wrong, anywhere, and is it safe?"""

@@ -1,0 +1,1 @@
+"""What is connected, and is it well? Devices, tags, and the faceplate of every value."""

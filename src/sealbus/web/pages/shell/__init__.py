@@ -1,0 +1,1 @@
+"""What every page shares: its frame, its places, its answers to htmx."""

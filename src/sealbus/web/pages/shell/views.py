@@ -1,0 +1,56 @@
+"""Pages that belong to no place: finding, more, signing out, and the end of signing in again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.contrib.auth import logout
+from django.utils.translation import gettext_lazy as _
+
+from sealbus.web.access.requirement import EVERYBODY
+from sealbus.web.pages.shell.finding import find
+from sealbus.web.pages.shell.page import Page, redirect_to
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from django.http import HttpRequest, HttpResponse
+
+    from sealbus.web.access.requirement import Requirement
+
+__all__ = ["FindPage", "MorePage", "SignOutPage", "SignedInAgainPage"]
+
+
+class FindPage(Page):
+    """What the command bar found: tags, devices, places, as far as the caller may see them."""
+
+    template = "pages/found.html"
+
+    def content(self, request: HttpRequest, **of_url: Any) -> dict[str, Any]:
+        return {"found": find(self.subject, request.GET.get("q", ""))}
+
+
+class MorePage(Page):
+    """All places, for a phone."""
+
+    template = "pages/more.html"
+    place = "more"
+    title = _("More")
+
+
+class SignedInAgainPage(Page):
+    """Tells the window that waits, and closes itself."""
+
+    template = "pages/signed_in_again.html"
+    title = _("Signed in")
+
+
+class SignOutPage(Page):
+    """POST only: a link could be followed without meaning it."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}
+    http_method_names = ["post"]  # noqa: RUF012 - as Django has it
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        logout(request)
+        return redirect_to(request, "/")
