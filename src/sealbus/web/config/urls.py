@@ -20,7 +20,7 @@ urlpatterns = [
     path(".well-known/security.txt", security_txt, name="security-txt"),
     path("api/v1/", include("sealbus.web.api.urls")),
     path("_allauth/", include("allauth.headless.urls")),
-    path("accounts/", include("allauth.socialaccount.providers.openid_connect.urls")),  # the callback of single sign-on
+    path("accounts/", include("sealbus.web.accounts.single_sign_on.urls")),  # the callback of single sign-on
     path("", include("sealbus.web.accounts.page_urls")),
     path("", include("sealbus.web.pages.urls")),
 ]
