@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint explore bench lock wheel clean
+.PHONY: help run test check lint frontend explore bench lock wheel clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,7 +22,7 @@ run: $(VENV)/run.stamp ## the demonstration: authority, plant, gateway and a gui
 
 test: $(VENV)/test.stamp ## the gate: lint, types, import contracts and every test (PYTEST_ARGS="-n 3")
 	@$(BIN)/python tests/setup test
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory lint frontend
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 check: $(VENV)/test.stamp ## for the hand, within 100 s: lint, types, import contracts and the unit tests
@@ -34,6 +34,17 @@ lint: $(VENV)/test.stamp ## ruff, mypy and the import contracts, without the tes
 	$(BIN)/ruff format --check . tests/setup
 	MYPYPATH=tests $(BIN)/mypy --explicit-package-bases src tests
 	$(BIN)/lint-imports --no-logo
+
+frontend: ## what the browser runs: types, lint, tests, and built again to the same bytes (BUILD=1 writes them)
+	@if ! command -v npm >/dev/null; then echo "skipped: frontend needs node 20 and npm"; exit 0; fi; \
+	set -eu; cd frontend; \
+	if ! cmp -s package-lock.json node_modules/.of-lock; then npm ci --no-audit --no-fund --loglevel=error && cp package-lock.json node_modules/.of-lock; fi; \
+	export NO_COLOR=1; npm run --silent check; npm run --silent test; \
+	if test -n "$(BUILD)"; then npm run --silent build; fi; \
+	npm run --silent build -- --harness --out ../build/frontend; \
+	for file in $$(cd ../src/sealbus/web/pages && echo vendor.toml static/pages/*); do \
+		cmp "../src/sealbus/web/pages/$$file" "../build/frontend/$$file" || { echo "built from other sources: make frontend BUILD=1"; exit 1; }; \
+	done
 
 explore: $(VENV)/test.stamp ## try much more than the gate does: requests to the API, histories against DuckDB (EXAMPLES=100)
 	SEALBUS_SCHEMA_EXAMPLES=$(EXAMPLES) SEALBUS_HISTORY_SEEDS=$(EXAMPLES) $(BIN)/pytest $(PYTEST_ARGS) --timeout 3600 \

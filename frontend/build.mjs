@@ -139,6 +139,7 @@ async function licences(files) {
     lines.push(`files = [${where.map((file) => `"${file}"`).join(", ")}]`, `text = '''\n${text}\n'''`, "");
   }
   for (const [name, bytes] of Object.entries(files).sort()) {
+    if (name === "harness.js") continue;
     const packed = /\.(js|css|svg)$/.test(name) ? gzipSync(bytes, { level: 9 }).length : bytes.length;
     lines.push("[[file]]", `name = "${name}"`, `sha256 = "${digest(bytes)}"`, `bytes = ${bytes.length}`);
     lines.push(`sent = ${packed}`, "");
@@ -152,6 +153,7 @@ const files = {
   ...scripts,
   "inter.woff2": inter,
   "icons.svg": await icons(),
+  "icon.svg": await readFile(path.join(here, "icons/icon.svg")),
   "pages.css": await styles(digest(inter)),
 };
 await rm(folder, { recursive: true, force: true });

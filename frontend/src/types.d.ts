@@ -3,3 +3,8 @@ declare module "idiomorph" {
     morph(target: Node, source: Node | readonly Node[] | string, options?: Record<string, unknown>): readonly Node[];
   };
 }
+
+declare module "*.css" {
+  const text: string;
+  export default text;
+}
