@@ -54,6 +54,8 @@ NEEDS: dict[str, Need] = {
     "sshd": Need(("openssh-server",), program="sshd"),
     "postgres": Need(("postgresql",), program="initdb", for_bench=True),
     "redis": Need(("redis-server",), program="redis-server"),
+    "chromium": Need(("chromium",), program="chromium"),
+    "node": Need((), program="npm"),
     "nft": Need(("nftables",), program="nft"),
     "systemd-analyze": Need(("systemd",), program="systemd-analyze"),
     "nginx": Need(("nginx",), program="nginx", for_tests=False, for_bench=True),
