@@ -168,6 +168,9 @@ class Migration(migrations.Migration):
                 ('scaled_high', models.FloatField(blank=True, null=True)),
                 ('low', models.FloatField(blank=True, null=True)),
                 ('high', models.FloatField(blank=True, null=True)),
+                ('normal_low', models.FloatField(blank=True, null=True)),
+                ('normal_high', models.FloatField(blank=True, null=True)),
+                ('is_key', models.BooleanField(default=False)),
                 ('sentinels', models.JSONField(blank=True, default=list)),
                 ('sunspec', models.BooleanField(default=False)),
                 ('sunspec_type', models.CharField(blank=True, max_length=16)),
@@ -321,6 +324,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='tag',
             constraint=models.CheckConstraint(condition=models.Q(('low__isnull', True), ('high__isnull', True), ('low__lte', models.F('high')), _connector='OR'), name='devices_tag_range'),
+        ),
+        migrations.AddConstraint(
+            model_name='tag',
+            constraint=models.CheckConstraint(condition=models.Q(('normal_low__isnull', True), ('normal_high__isnull', True), ('normal_low__lte', models.F('normal_high')), _connector='OR'), name='devices_tag_normal_range'),
         ),
         migrations.AddConstraint(
             model_name='tag',

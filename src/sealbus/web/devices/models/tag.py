@@ -45,6 +45,11 @@ class Tag(Archivable):
     low = models.FloatField(null=True, blank=True)
     high = models.FloatField(null=True, blank=True)
     """The range that the value can have."""
+    normal_low = models.FloatField(null=True, blank=True)
+    normal_high = models.FloatField(null=True, blank=True)
+    """The range in which nothing needs attention: pages show what left it."""
+    is_key = models.BooleanField(default=False)
+    """The overview shows it."""
     sentinels = models.JSONField(default=list, blank=True)
     sunspec = models.BooleanField(default=False)
     sunspec_type = models.CharField(max_length=16, blank=True)
@@ -94,6 +99,10 @@ class Tag(Archivable):
             ),
             models.CheckConstraint(
                 condition=Q(low__isnull=True) | Q(high__isnull=True) | Q(low__lte=F("high")), name="devices_tag_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(normal_low__isnull=True) | Q(normal_high__isnull=True) | Q(normal_low__lte=F("normal_high")),
+                name="devices_tag_normal_range",
             ),
             models.CheckConstraint(
                 condition=Q(write_min__isnull=True) | Q(write_max__isnull=True) | Q(write_min__lte=F("write_max")),
