@@ -5,6 +5,7 @@ import { startHypermedia } from "./hypermedia";
 import { startKeys } from "./keys";
 import { page } from "./page";
 import { startSession } from "./session";
+import "./bar";
 import "./value";
 
 startHypermedia();

@@ -7,6 +7,7 @@ user are kept.
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from sealbus.errors import SealbusError
+from sealbus.protocol import ValueType
 from sealbus.simulation import PUMPING_STATION
 
 if TYPE_CHECKING:
@@ -29,6 +31,18 @@ _PATIENCE_S = 60.0
 _GROUP = "Pumping station"
 _CONNECTION = "gateway"
 _FINEST_INTERVAL_S = 1.0
+_NORMAL: dict[tuple[str, str], tuple[float, float]] = {
+    ("PLC", "tank level"): (1.2, 3.2),
+    ("PLC", "inflow"): (60.0, 140.0),
+    ("PLC", "pump 1: speed"): (0.0, 95.0),
+    ("PLC", "pump 2: speed"): (0.0, 95.0),
+    ("drives", "drive 1: motor temperature"): (15.0, 90.0),
+    ("drives", "drive 2: motor temperature"): (15.0, 90.0),
+    ("meter", "flow in the rising main"): (0.0, 220.0),
+    ("meter", "pressure at the foot of the rising main"): (1.0, 4.0),
+    ("meter", "power of the station"): (0.0, 40.0),
+}
+"""The normal ranges of the key values: what the overview shows."""
 
 
 def seed_demo(demonstration: Demonstration, announce: Callable[[str], None]) -> None:
@@ -96,12 +110,22 @@ def _tag(device: DeviceMap, point: Point) -> dict[str, Any]:
         "type": str(point.type),
         "order": str(point.order),
         "scale": point.factor,
+        "decimals": _decimals(point),
         "unit": point.unit,
         "interval_s": _FINEST_INTERVAL_S,
     }
+    if normal := _NORMAL.get((device.name, str(tag["name"]))):
+        tag |= {"is_key": True, "normal_low": normal[0], "normal_high": normal[1]}
     if point.writing is not None:
         tag |= {"writable": True, "write_min": point.writing.minimum, "write_max": point.writing.maximum}
     return tag
+
+
+def _decimals(point: Point) -> int | None:
+    """As many as the plant sends; two where it sends a float. None for a bit."""
+    if point.type in (ValueType.FLOAT32, ValueType.FLOAT64):
+        return 2
+    return None if point.type is ValueType.BIT else max(0, -math.floor(math.log10(point.factor)))
 
 
 def first_start_message(folder: Path) -> Iterator[str]:

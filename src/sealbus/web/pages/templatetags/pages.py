@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 
 from sealbus.samples import Quality
 from sealbus.web.pages.assets import asset_url
-from sealbus.web.pages.values import REASONS, quality_of, value_text
+from sealbus.web.pages.drawings import bar
+from sealbus.web.pages.values import REASONS, number_text, quality_of, value_text
 
 if TYPE_CHECKING:
     from sealbus.samples import Sample
@@ -32,6 +33,12 @@ def asset(name: str) -> str:
 def icon(name: str) -> SafeString:
     """A sign beside a word. It says nothing to a screen reader: the word does."""
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', asset_url("icons.svg"), name)
+
+
+@register.filter
+def number(value: float, decimals: int | None = None) -> str:
+    """A number as values are written."""
+    return number_text(float(value), decimals)
 
 
 @register.simple_tag
@@ -55,6 +62,12 @@ def live(tag: Any, sample: Sample | None, *, terse: bool = False) -> SafeString:
         format_html("<i>{}</i>", tag.unit) if tag.unit else "",
         "" if terse else reason,
     )
+
+
+@register.simple_tag(name="bar")
+def bar_tag(tag: Any, sample: Sample | None) -> SafeString:
+    """The bar of a value; empty for a tag without a range."""
+    return bar(tag, None if sample is None else sample.value)
 
 
 @register.inclusion_tag("pages/field.html")
