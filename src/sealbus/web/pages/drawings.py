@@ -153,6 +153,6 @@ def _runs(series: Series, start_us: int, end_us: int) -> list[list[tuple[int, fl
 
 def _steps(points: Sequence[tuple[str, str]]) -> str:
     path = f"M{points[0][0]} {points[0][1]}"
-    for (_, y_before), (x, y) in itertools.pairwise(points):
-        path += f"H{x}" if y == y_before else f"H{x}V{y}"
+    for (x_before, y_before), (x, y) in itertools.pairwise(points):
+        path += (f"H{x}" if x != x_before else "") + (f"V{y}" if y != y_before else "")
     return path

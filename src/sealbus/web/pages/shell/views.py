@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth import logout
 from django.utils.translation import gettext_lazy as _
+from django.views import View
 
 from sealbus.web.access.requirement import EVERYBODY
 from sealbus.web.pages.shell.finding import find
@@ -45,11 +46,10 @@ class SignedInAgainPage(Page):
     title = _("Signed in")
 
 
-class SignOutPage(Page):
+class SignOutPage(View):
     """POST only: a link could be followed without meaning it."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}
-    http_method_names = ["post"]  # noqa: RUF012 - as Django has it
 
     def post(self, request: HttpRequest) -> HttpResponse:
         logout(request)
