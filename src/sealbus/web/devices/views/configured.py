@@ -103,7 +103,7 @@ class ConfiguredViewSet(SubjectViewSet):
     http_method_names = ["get", "post", "patch", "delete", "head"]  # noqa: RUF012 - as the framework declares it
     queryset: QuerySet[Any]
     table: ClassVar[Table]
-    queries: ClassVar[frozenset[str]] = frozenset({"import_table"})
+    queries: ClassVar[frozenset[str]] = frozenset({"list", "export", "import_table"})
     filter_form: ClassVar[type[Strict]] = _Filter
     export_form: ClassVar[type[Strict]] = _ExportFilter
     filters: ClassVar[Mapping[str, str]] = {}
@@ -226,7 +226,7 @@ class DeviceViewSet(DeviceCommands, ConfiguredViewSet):
         "sunspec": may(Action.CONFIGURE),
         "sunspec_tags": may(Action.CONFIGURE),
     }
-    queries: ClassVar[frozenset[str]] = frozenset({"import_table", "sunspec_tags"})
+    queries: ClassVar[frozenset[str]] = ConfiguredViewSet.queries | {"sunspec_tags"}
     table = Table.DEVICES
     queryset = Device.objects.select_related("connection", "group").order_by("name", "id")
     serializer_class = DeviceForm
