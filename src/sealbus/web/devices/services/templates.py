@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.require import require
+from sealbus.web.access.requirement import needs
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.columns import Table
@@ -69,11 +70,11 @@ def _check_may_publish(name: str, subject: Subject) -> None:
         return
     if not subject.rights.allows_anywhere(Action.CONFIGURE):
         note_refused(subject, Action.CONFIGURE.value)
-        raise Forbidden
+        raise Forbidden(needs(Action.CONFIGURE, "in a group"))
     if Template.objects.filter(name__iexact=name).exists():  # "abb b23" would stand beside "ABB B23" in the list
         note_refused(subject, Action.CONFIGURE.value)
         raise Forbidden(
-            "A new version of a template needs the right to configure all groups; ask for it, or write another name"
+            'A new version of a template needs the right "configure" in all groups; ask for it, or write another name'
         )
 
 
