@@ -32,8 +32,9 @@ GROUP_CONTENTS: dict[str, Callable[[int], int]] = {}
 
 
 def create_group(*, subject: Subject, name: str, text: str = "") -> Group:
-    """A new group. Raises Invalid by field."""
+    """A new group. Raises Invalid by field. Conflict: an archived group has this name."""
     require(subject, Action.ADMINISTER)
+    _refuse_archived_name(name)
     group = Group(name=name, text=text)
     check_row(group)
     with changing_rights():
@@ -44,10 +45,12 @@ def create_group(*, subject: Subject, name: str, text: str = "") -> Group:
 
 
 def change_group(*, subject: Subject, group: Group, changes: Mapping[str, str], version: int | None = None) -> Group:
-    """Change `name` or `text`."""
+    """Change `name` or `text`. Conflict: an archived group has this name, or another change was faster."""
     require(subject, Action.ADMINISTER)
     check_version(group, version)
     if changed := differing(group, changes):
+        if "name" in changed:
+            _refuse_archived_name(changed["name"])
         with changing_rights():
             detail = compare_and_swap(group, changed, version)
             append(Event(subject.actor, "group.change", _target(group), detail=detail))
@@ -74,6 +77,14 @@ def restore_group(*, subject: Subject, group: Group) -> None:
         if Group.objects.filter(pk=group.pk).exclude(archived_at=None).update(archived_at=None):
             append(Event(subject.actor, "group.restore", _target(group)))
     group.archived_at = None
+
+
+def _refuse_archived_name(name: str) -> None:
+    """Archived groups keep their names: roles are held in them and the audit names them."""
+    archived = Group.objects.filter(name=name).exclude(archived_at=None).first()
+    if archived is not None:
+        text = f"Group {archived.pk}, which is archived, has this name: restore it, or write another name"
+        raise Conflict(text, code="taken")
 
 
 def _refuse_if_used(group: Group) -> None:

@@ -53,8 +53,9 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
         versions = Template.objects.select_for_update().filter(name=document["name"])
         newest = versions.aggregate(newest=Max("number"))["newest"] or 0
         number = document.get("number", newest + 1)
-        if versions.filter(number=number).exists():
-            raise Conflict(f"Version {number} of this template exists already", code="name-taken")
+        if taken := versions.filter(number=number).first():
+            state = "exists already" if taken.archived_at is None else "exists already, archived"
+            raise Conflict(f"Version {number} of this template {state}: leave the number out", code="name-taken")
         template = _template(document, number, shipped=False)
         template.save(force_insert=True)
         detail = {"tags": len(document["tags"]), "number": number}
