@@ -73,6 +73,15 @@ def test_a_plant_is_imported_as_three_tables(engineer: APIClient) -> None:
     assert (power.unit, power.scale, power.version) == ("W", 0.001, 2)
 
 
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\r\n\r\n"])
+def test_an_empty_table_is_refused_as_a_table(engineer: APIClient, content: bytes) -> None:
+    problem = _import(engineer, "tags", content, status=400)
+    hint = "write the names of the columns into the first line"
+    assert problem["errors"] == [{"line": 1, "column": "", "problem": "the table is empty", "hint": hint}]
+    empty = engineer.post("/api/v1/tags/import", b"", content_type="application/json")
+    assert '{"tags": [...]}' in empty.json()["errors"][0]["hint"]
+
+
 def test_a_dry_run_names_every_problem_and_changes_nothing(engineer: APIClient) -> None:
     a_device("meter", group=a_group("plant"))
     before = read_version("plan")

@@ -66,3 +66,16 @@ def test_a_route_without_parameters_says_so(everything: APIClient) -> None:
 def test_a_misspelt_dry_run_of_a_change_changes_nothing(everything: APIClient) -> None:
     assert everything.post("/api/v1/groups?dryrun=true", {"name": "new"}, format="json").status_code == 400
     assert [each["name"] for each in everything.get("/api/v1/groups").json()["results"]] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "accepted"), [("tags/import", "application/json or text/csv"), ("groups", "application/json")]
+)
+def test_a_body_of_another_type_is_refused_with_the_types_that_are_accepted(
+    everything: APIClient, path: str, accepted: str
+) -> None:
+    problem = everything.post(f"/api/v1/{path}", b"a,b", content_type="text/plain")
+    assert (problem.status_code, problem.json()["type"]) == (415, "unsupported-media-type")
+    assert problem.json()["detail"] == f"A body of the type text/plain is not accepted here: send {accepted}"
+    unnamed = everything.generic("POST", f"/api/v1/{path}", b"a,b", content_type="")
+    assert unnamed.json()["detail"] == f"The body has no Content-Type: send {accepted}"

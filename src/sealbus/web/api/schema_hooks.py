@@ -32,7 +32,7 @@ _TEXTS = {
     409: "Not possible in the present state, or changed by another caller meanwhile",
     413: "The body is too large",
     414: "Too many ids for one address",
-    415: "The content type is not supported",
+    415: "The content type is not accepted; `detail` names those that are",
     431: "The head of the request is too large: ask for fewer ids",
     429: "Too many requests; `Retry-After` has the seconds to wait",
     503: "Not possible now; `Retry-After` has the seconds to wait",

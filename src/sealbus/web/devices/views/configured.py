@@ -23,7 +23,7 @@ from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.tables import rows_of
 from sealbus.web.devices.views.command_actions import ConnectionCommands, DeviceCommands, TagCommands
-from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of
+from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of, table_of
 from sealbus.web.http.json_bodies import JsonBody
 from sealbus.web.http.rest import SubjectViewSet
 from sealbus.web.http.strict import Strict, body_of, query_of
@@ -179,7 +179,7 @@ class ConfiguredViewSet(SubjectViewSet):
         dry_run = query_of(request, ImportQuery)["dry_run"]
         report = Report()
         with services.import_slot(self.subject):
-            rows = rows_of(request.data, self.table, report)
+            rows = rows_of(table_of(request), self.table, report)
             services.import_rows(table=self.table, rows=rows, report=report, subject=self.subject, dry_run=dry_run)
         return answer(report, dry_run=dry_run)
 
