@@ -21,11 +21,11 @@ from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.errors import Conflict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["GROUP_CONTENTS", "archive_group", "change_group", "create_group", "restore_group"]
+__all__ = ["GROUP_CONTENTS", "archive_group", "change_group", "create_group", "hold_groups", "restore_group"]
 
 GROUP_CONTENTS: dict[str, Callable[[int], int]] = {}
 """What may be in a group, and how many that are not archived are in the group of this id. Each app above adds its own."""
@@ -63,6 +63,7 @@ def archive_group(*, subject: Subject, group: Group) -> None:
     if group.archived_at is not None:
         return
     with changing_rights():
+        _locked([group.pk])  # before it is counted what is in it: what comes in holds the same lock
         _refuse_if_used(group)
         if Group.objects.filter(pk=group.pk, archived_at=None).update(archived_at=timezone.now()):
             append(Event(subject.actor, "group.archive", _target(group)))
@@ -77,6 +78,21 @@ def restore_group(*, subject: Subject, group: Group) -> None:
         if Group.objects.filter(pk=group.pk).exclude(archived_at=None).update(archived_at=None):
             append(Event(subject.actor, "group.restore", _target(group)))
     group.archived_at = None
+
+
+def hold_groups(group_ids: Collection[int]) -> None:
+    """Keep these groups from being archived until the transaction ends, in which something comes into them.
+
+    Conflict: one is archived by now; nobody would find there what is polled.
+    """
+    for group in _locked(group_ids):
+        if group.archived_at is not None:
+            raise Conflict(f'The group "{group.name}" is archived: restore that first', code="archived")
+
+
+def _locked(group_ids: Collection[int]) -> list[Group]:
+    """The rows as they are now, in one order for all. SQLite has no row locks: its transactions write one at a time."""
+    return list(Group.objects.select_for_update(no_key=True).filter(pk__in=group_ids).order_by("pk"))
 
 
 def _refuse_archived_name(name: str) -> None:
