@@ -169,12 +169,13 @@ def test_nothing_comes_below_a_row_that_was_archived_since_it_was_read() -> None
     tag = a_tag(elsewhere, "level")
     services.archive(row=Connection.objects.get(pk=line.pk), subject=SHELL)
     services.archive(row=Device.objects.get(pk=device.pk), subject=SHELL)
-    for operation in (
+    operations: list[Callable[[], object]] = [
         lambda: services.create(row=Device(name="new", group=line.group, connection=line), subject=SHELL),
         lambda: services.change(row=elsewhere, fields={"connection": line}, subject=SHELL),
         lambda: services.create(row=Tag(name="new", device=device, retention=a_retention()), subject=SHELL),
         lambda: services.change(row=tag, fields={"device": device}, subject=SHELL),
-    ):
+    ]
+    for operation in operations:
         with pytest.raises(Conflict, match=r'^Its (connection "line|device "meter)" is archived: restore that first$'):
             operation()
     assert set(Device.objects.live()) == {elsewhere}

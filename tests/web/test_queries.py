@@ -77,5 +77,5 @@ def test_a_body_of_another_type_is_refused_with_the_types_that_are_accepted(
     problem = everything.post(f"/api/v1/{path}", b"a,b", content_type="text/plain")
     assert (problem.status_code, problem.json()["type"]) == (415, "unsupported-media-type")
     assert problem.json()["detail"] == f"A body of the type text/plain is not accepted here: send {accepted}"
-    unnamed = everything.generic("POST", f"/api/v1/{path}", b"a,b", content_type="")
+    unnamed = everything.generic("POST", f"/api/v1/{path}", "a,b", content_type="")
     assert unnamed.json()["detail"] == f"The body has no Content-Type: send {accepted}"
