@@ -15,7 +15,7 @@ if "SEALBUS_HOME" not in os.environ:
     atexit.register(shutil.rmtree, _home, ignore_errors=True)
     os.environ["SEALBUS_HOME"] = _home
 os.environ.setdefault("SEALBUS_SECURITY_CONTACT", "mailto:security@plant.example")
-if _database := os.environ.get("SEALBUS_TEST_DATABASE"):
+if _database := os.environ.pop("SEALBUS_TEST_DATABASE", ""):
     os.environ["SEALBUS_DATABASE"] = _database
 
 from sealbus.web.config import settings

@@ -5,6 +5,7 @@ The case that this began with: `write_coil(0, "off")` switched the coil on.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 COILS = r"is not a value for a coil: use True, False, 0 or 1"
+REGISTER = r"is not valid in a register: use a whole number from 0 to 65535"
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "a text for a coil": (lambda it: it.write_coil(0, "off"), f"'off' {COILS}"),
     "the text 0 for a coil": (lambda it: it.write_coil(0, "0"), f"'0' {COILS}"),
@@ -40,11 +42,26 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "bytes for registers": (lambda it: it.write_registers(0, b"ab"), r"values b'ab' is not a list"),
     "a set for registers": (lambda it: it.write_registers(0, {1, 2}), r"values \{1, 2\} is not a list"),
     "a text for a register": (lambda it: it.write_register(0, "5"), r"'5' is not valid in a register"),
+    "true for a register": (lambda it: it.write_register(0, True), f"True {REGISTER}"),
+    "false among registers": (lambda it: it.write_registers(0, [1, False]), f"False {REGISTER}"),
+    "true for a mask": (lambda it: it.mask_write_register(0, True, 0), f"True {REGISTER}"),
+    "true to write and read": (lambda it: it.read_write_registers((0, 1), (0, [True])), f"True {REGISTER}"),
+    "true in a file": (lambda it: it.write_file_record(1, 0, [True]), f"True {REGISTER}"),
+    "true for a number": (lambda it: it.write("holding:0", True), r"True is not valid as uint16"),
+    "true among floats": (lambda it: it.write("holding:0", 1.5, True, type="float32"), r"True is not valid as float32"),
+    "true for a bcd": (lambda it: it.write("holding:0", True, type="bcd16"), r"True is not valid as bcd16"),
     "a text for an address": (lambda it: it.read_coils("0", 8), r"address '0' is not a whole number"),
     "a list for an address": (lambda it: it.read_coils([0], 8), r"address \[0\] is not a whole number"),
     "a fraction for a count": (lambda it: it.read_holding_registers(0, 1.0), r"count 1.0 is not a whole number"),
     "a text for a unit": (lambda it: it.read_coils(0, 8, unit="1"), r"unit '1' is not a unit id"),
     "true for a unit": (lambda it: it.read_coils(0, 8, unit=True), r"unit True is not a unit id"),
+    "None for a unit": (lambda it: it.read_coils(0, 8, unit=None), r"unit None is not a unit id"),
+    "None for a unit to write": (lambda it: it.write_register(0, 1, unit=None), r"unit None is not a unit id"),
+    "None for a unit, typed": (lambda it: it.read("holding:0", unit=None), r"unit None is not a unit id"),
+    "None for a unit to scan": (lambda it: it.scan_registers("holding:0", unit=None), r"unit None is not a unit id"),
+    "None for a unit of one": (lambda it: it.unit(3).write_coil(0, 1, unit=None), r"these are the calls of unit 3"),
+    "units from the end": (lambda it: it.scan_units(5, 1), r"units 5 to 1 end before they begin: .*scan_units\(1, 5\)"),
+    "a place from the end": (lambda it: it.scan_registers("holding:9-0"), r"ends before it begins; write holding:0-9"),
     "256 for a unit": (lambda it: it.write_coil(0, True, unit=256), r"unit 256 is not a unit id"),
     "one pair for two": (lambda it: it.read_write_registers((0, 1), (10,)), r"give \(address, count\) and"),
     "a number for a pair": (lambda it: it.read_write_registers(0, (10, [1])), r"read 0 and write"),
@@ -128,6 +145,19 @@ async def test_coils_are_read_with_the_type_bit_or_none() -> None:
         assert await modbus.read("coils:0-2", type="bit") == [False, True, True]
 
 
+async def _awaited(event: object) -> None:
+    raise AssertionError("nobody awaits this")
+
+
+class Awaited:
+    """A callback that nobody would await."""
+
+    async def call(self, event: object) -> None:
+        await _awaited(event)
+
+    __call__ = call
+
+
 ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
     "negative time-out": ({"timeout": -1.0}, "timeout: -1.0 is not valid"),
     "no time-out at all": ({"timeout": 0}, "timeout: 0 is not valid"),
@@ -141,6 +171,10 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], str]] = {
         "timeout: 3 s differs from timeout_s of rules, 2 s",
     ),
     "revocation lists without TLS": ({"crl": "ca.crl"}, "crl mean nothing"),
+    "a coroutine function for events": ({"on_event": _awaited}, "on_event: .*_awaited.* is a coroutine function"),
+    "a coroutine function for bytes": ({"on_bytes": Awaited().call}, "on_bytes: .* is a coroutine function"),
+    "an object that is called with await": ({"on_event": Awaited()}, "on_event: .* is a coroutine function"),
+    "a part of a coroutine function": ({"on_event": partial(_awaited)}, "on_event: .* is a coroutine function"),
     "options of TLS without TLS": ({"tls_options": sealbus.TlsOptions()}, "tls_options mean nothing"),
 }
 

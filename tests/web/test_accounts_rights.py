@@ -242,6 +242,21 @@ def test_the_review_shows_who_can_do_what_in_a_fixed_number_of_statements(
     assert signed_in(User.objects.get(username="user03")).get(f"{API}access-review").status_code == 403
 
 
+def test_the_name_of_an_archived_group_is_refused_with_the_group_that_has_it(boss: APIClient) -> None:
+    archived = boss.post(f"{API}groups", {"name": "north"}, "json").json()["id"]
+    assert boss.delete(f"{API}groups/{archived}").status_code == 204
+    other = boss.post(f"{API}groups", {"name": "south"}, "json").json()["id"]
+    said = f"Group {archived}, which is archived, has this name: restore it, or write another name"
+    for answer in (
+        boss.post(f"{API}groups", {"name": "north"}, "json"),
+        boss.patch(f"{API}groups/{other}", {"name": "north"}, "json"),
+    ):
+        assert (answer.status_code, answer.json()["type"], answer.json()["detail"]) == (409, "taken", said)
+    assert boss.post(f"{API}groups", {"name": "south"}, "json").status_code == 400
+    assert boss.post(f"{API}groups/{archived}/restore").status_code == 200
+    assert boss.post(f"{API}groups", {"name": "east"}, "json").status_code == 201
+
+
 @pytest.mark.parametrize("what", ["users", "roles", "groups", "assignments", "tokens"])
 def test_a_list_takes_a_fixed_number_of_statements(
     boss: APIClient, what: str, django_assert_max_num_queries: Callable[[int], Any]

@@ -375,5 +375,5 @@ def test_the_answers_to_too_many_commands_and_to_a_missing_right_are_problem_doc
     assert (refused.status_code, refused.json()["type"], refused.json()["detail"]) == (
         403,
         "no-right",
-        "You do not have the right to do this there",
+        f'This needs the right "configure" in group {line.group_id}',
     )

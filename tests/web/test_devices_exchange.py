@@ -14,6 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sealbus.web.access.actions import Action
+from sealbus.web.access.subject import SHELL
+from sealbus.web.accounts.services import archive_group
 from sealbus.web.audit.models import Entry
 from sealbus.web.coordination.versions import bump_version, read_version
 from sealbus.web.devices.columns import COLUMNS, Cell, Table
@@ -71,6 +73,15 @@ def test_a_plant_is_imported_as_three_tables(engineer: APIClient) -> None:
     assert changed["changed"] == 1
     power.refresh_from_db()
     assert (power.unit, power.scale, power.version) == ("W", 0.001, 2)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\r\n\r\n"])
+def test_an_empty_table_is_refused_as_a_table(engineer: APIClient, content: bytes) -> None:
+    problem = _import(engineer, "tags", content, status=400)
+    hint = "write the names of the columns into the first line"
+    assert problem["errors"] == [{"line": 1, "column": "", "problem": "the table is empty", "hint": hint}]
+    empty = engineer.post("/api/v1/tags/import", b"", content_type="application/json")
+    assert '{"tags": [...]}' in empty.json()["errors"][0]["hint"]
 
 
 def test_a_dry_run_names_every_problem_and_changes_nothing(engineer: APIClient) -> None:
@@ -443,3 +454,21 @@ def test_a_plan_that_changes_while_rows_are_judged_is_judged_again(
     report = _import(engineer, "tags", "group,device,name,place,type\nplant,meter,power,input:0,uint16\n")
     assert (len(calls), report["created"], report["changed"]) == (2, 0, 1)
     assert Tag.objects.get().place == "input:0"
+
+
+def test_a_group_that_is_archived_while_rows_are_judged_gets_none_of_them(
+    engineer: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = a_group("plant")
+    judged = importing._judged
+
+    def judged_and_archived(*arguments: Any) -> Any:
+        batch = judged(*arguments)
+        archive_group(subject=SHELL, group=group)
+        group.refresh_from_db()
+        return batch
+
+    monkeypatch.setattr(importing, "_judged", judged_and_archived)
+    problem = _import(engineer, "devices", "group,name\nplant,meter\n", status=400)
+    assert problem["errors"][0]["problem"] == 'there is no group "plant" that you can see'
+    assert not Device.objects.exists()

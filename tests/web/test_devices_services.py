@@ -9,6 +9,9 @@ from django.utils import timezone
 
 from sealbus.plant import CommandKind
 from sealbus.web.access.actions import Action
+from sealbus.web.access.subject import SHELL
+from sealbus.web.accounts import services as accounts
+from sealbus.web.accounts.models import Group, Role
 from sealbus.web.audit.models import Entry
 from sealbus.web.coordination.versions import read_version
 from sealbus.web.devices import services
@@ -16,9 +19,9 @@ from sealbus.web.devices.columns import Table
 from sealbus.web.devices.interchange import Report, Row
 from sealbus.web.devices.models import AllowedNetwork, Command, Connection, Device, RetentionClass, Tag, Template
 from sealbus.web.devices.services import CommandRequest
-from sealbus.web.errors import Forbidden
+from sealbus.web.errors import Conflict, Forbidden
 from web.people import a_subject, a_user
-from web.plant_rows import a_device, a_group, a_retention, a_tag
+from web.plant_rows import a_connection, a_device, a_group, a_retention, a_tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,3 +161,29 @@ def test_settings_and_templates_are_visible_to_subjects_that_may_use_them(subjec
         RetentionClass: [False, True, True],
         AllowedNetwork: [False, False, True],
     }
+
+
+def test_nothing_comes_below_a_row_that_was_archived_since_it_was_read() -> None:
+    line, device = a_connection("line"), a_device("meter")
+    elsewhere = a_device("elsewhere", connection=None)
+    tag = a_tag(elsewhere, "level")
+    services.archive(row=Connection.objects.get(pk=line.pk), subject=SHELL)
+    services.archive(row=Device.objects.get(pk=device.pk), subject=SHELL)
+    operations: list[Callable[[], object]] = [
+        lambda: services.create(row=Device(name="new", group=line.group, connection=line), subject=SHELL),
+        lambda: services.change(row=elsewhere, fields={"connection": line}, subject=SHELL),
+        lambda: services.create(row=Tag(name="new", device=device, retention=a_retention()), subject=SHELL),
+        lambda: services.change(row=tag, fields={"device": device}, subject=SHELL),
+    ]
+    for operation in operations:
+        with pytest.raises(Conflict, match=r'^Its (connection "line|device "meter)" is archived: restore that first$'):
+            operation()
+    assert set(Device.objects.live()) == {elsewhere}
+    assert list(Tag.objects.live()) == [tag]
+
+
+def test_a_role_is_not_given_in_a_group_that_was_archived_since_it_was_read() -> None:
+    group, role = a_group("left"), Role.objects.get(name="Viewer")
+    accounts.archive_group(subject=SHELL, group=Group.objects.get(pk=group.pk))
+    with pytest.raises(Conflict, match="is archived"):
+        accounts.assign(subject=SHELL, user=a_user("anna", Action.VIEW), role=role, group=group)

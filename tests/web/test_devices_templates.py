@@ -115,6 +115,10 @@ def test_a_template_is_imported_exported_and_versioned(engineer: APIClient) -> N
     listed = engineer.get("/api/v1/templates?name=my").json()["results"]
     assert [(row["number"], row["tag_count"]) for row in listed] == [(2, 2), (1, 2)]
     assert engineer.delete(f"/api/v1/templates/{made.json()['id']}").status_code == 204
+    taken = engineer.post("/api/v1/templates", _MINE | {"number": 1}, "json")
+    said = "Version 1 of this template exists already, archived: leave the number out"
+    assert (taken.status_code, taken.json()["detail"]) == (409, said)
+    assert engineer.delete(f"/api/v1/templates/{made.json()['id']}").status_code == 204
     assert engineer.get("/api/v1/templates?name=my").json()["count"] == 1
     assert Entry.objects.filter(action="template.import").count() == 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,10 @@ from django.urls import ResolverMatch
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.gate import Gate
+from sealbus.web.access.require import require
 from sealbus.web.access.requirement import EVERYBODY, PEOPLE, Requirement, may, requires
 from sealbus.web.access.subject import NOBODY, Rights, Subject
+from sealbus.web.errors import Forbidden
 
 if TYPE_CHECKING:
     from django.http.response import HttpResponseBase
@@ -77,8 +80,9 @@ def test_only_a_subject_that_meets_the_requirement_is_admitted(
     ("path", "content_type", "text"),
     [
         ("/api/v1/devices", "application/problem+json", '"type": "no-right"'),
-        ("/devices", "text/html; charset=utf-8", "<p>You do not have the right to do this</p>"),
-        ("/.well-known/security.txt", "text/plain; charset=utf-8", "You do not have the right to do this"),
+        ("/api/v1/devices", "application/problem+json", 'right \\"write\\" in at least one group'),
+        ("/devices", "text/html; charset=utf-8", "right &quot;write&quot; in at least one group</p>"),
+        ("/.well-known/security.txt", "text/plain; charset=utf-8", 'right "write" in at least one group'),
     ],
 )
 def test_a_refusal_is_worded_for_the_surface_that_was_asked(path: str, content_type: str, text: str) -> None:
@@ -94,3 +98,49 @@ def test_a_caller_who_has_not_signed_in_is_challenged_on_every_surface(path: str
     answer = _answer(path, may(Action.VIEW), NOBODY)
     assert isinstance(answer, HttpResponse)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Token realm="sealbus"')
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("requirement", "subject", "detail"),
+    [
+        (may(Action.WRITE), VIEWER, 'This needs the right "write" in at least one group'),
+        (may(Action.AUDIT), VIEWER, 'This needs the right "audit" in all groups'),
+        (may(Action.ADMINISTER, people_only=True), VIEWER, 'This needs the right "administer" in all groups'),
+        (PEOPLE, Subject(is_signed_in=True), "Only a user with an account may do this"),
+        (PEOPLE, TOKEN, "Only a person in a session may do this"),
+    ],
+)
+def test_a_refusal_names_the_right_that_is_missing(requirement: Requirement, subject: Subject, detail: str) -> None:
+    answer = _answer("/api/v1/devices", requirement, subject)
+    assert isinstance(answer, HttpResponse)
+    assert (answer.status_code, json.loads(answer.content)["detail"]) == (403, detail)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("groups", "where"),
+    [
+        ((), "in all groups"),
+        ((None,), "in all groups"),
+        ((7, None), "in all groups"),
+        ((7,), "in group 7"),
+        ((7, 8), "in groups 7, 8"),
+        ((9,), "in every group that this is about"),
+        ((7, 9), "in every group that this is about"),
+    ],
+)
+def test_a_service_names_the_right_and_those_groups_only_that_the_caller_sees(
+    groups: tuple[int | None, ...], where: str
+) -> None:
+    rights = Rights(frozenset({(Action.VIEW, 7), (Action.VIEW, 8), (Action.WRITE, 9), (Action.CONFIGURE, 10)}))
+    with pytest.raises(Forbidden) as refused:
+        require(Subject(user_id=1, rights=rights, is_signed_in=True), Action.CONFIGURE, 10, *groups or (None,))
+    assert refused.value.text == f'This needs the right "configure" {where}'
+
+
+@pytest.mark.django_db
+def test_an_administrator_sees_all_groups_in_a_refusal() -> None:
+    rights = Rights(frozenset({(Action.ADMINISTER, None)}))
+    with pytest.raises(Forbidden, match=r'right "configure" in groups 3, 9$'):
+        require(Subject(user_id=1, rights=rights, is_signed_in=True), Action.CONFIGURE, 9, 3)

@@ -14,19 +14,18 @@ import copy
 import logging
 import os
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.core.cache import caches
 from django.db import connection, transaction
-from django.urls import URLResolver, get_resolver, reverse
 from drf_spectacular.generators import SchemaGenerator
 
 from sealbus.web.access.gate import refused
 from sealbus.web.accounts.models import Group
-from web.matrix_world import BACKGROUND, BODIES, SOCKETS, THINGS, Caller, callers
+from web.matrix_world import BACKGROUND, BODIES, SOCKETS, Caller, callers
+from web.routes import Route, routes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 _IS_WRITING = bool(os.environ.get("SEALBUS_WRITE_MATRIX"))
 _PARTS = 4  # several processes share the walk
 _TABLE = Path(__file__).with_name("matrix.toml")
-_METHODS = ("get", "post", "put", "patch", "delete")
 _LINES = ("nobody", "half", "token", "emergency", "everywhere", "home", "away")
 _HEAD = """# What every kind of caller may do: read by people, compared exactly by test_matrix.py, which explains it.
 # Written by SEALBUS_WRITE_MATRIX=1 pytest tests/web/test_matrix.py; read what that changes before you commit it.
@@ -42,58 +40,7 @@ _HEAD = """# What every kind of caller may do: read by people, compared exactly 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """A route and one of its methods."""
-
-    name: str
-    method: str
-    argument: str
-
-    @property
-    def row(self) -> str:
-        return f"{self.method.upper()} {self.name}"
-
-    @property
-    def is_of_library(self) -> bool:
-        """Signing in, which knows no roles: one caller is enough for a line."""
-        return self.name.startswith(("headless:", "openid_connect"))
-
-    def path(self, home: Group) -> str:
-        if not self.argument:
-            return reverse(self.name)
-        make = THINGS.get(self.name) or THINGS.get(self.name.partition("-")[0])
-        if make is None:
-            raise LookupError(f"{self.name} names an object: write in THINGS of matrix_world.py how to make one")
-        return reverse(self.name, kwargs={self.argument: make(home)})
-
-
-def _routes() -> list[_Route]:
-    return sorted(set(_walk(get_resolver(), ())), key=lambda route: route.row)
-
-
-def _walk(resolver: URLResolver, names: tuple[str, ...]) -> Iterator[_Route]:
-    for pattern in resolver.url_patterns:
-        if isinstance(pattern, URLResolver):
-            yield from _walk(pattern, (*names, pattern.namespace) if pattern.namespace else names)
-            continue
-        assert pattern.name, f"{pattern} has no name"
-        arguments = [*pattern.pattern.regex.groupindex, *resolver.pattern.regex.groupindex]
-        assert len(arguments) <= 1, f"{pattern} names more than one thing"
-        for method in _methods(pattern.callback):
-            yield _Route(":".join((*names, pattern.name)), method, "".join(arguments))
-
-
-def _methods(view: Any) -> list[str]:
-    """The methods of a view; for a plain function all that matter, since it does not declare any."""
-    cls = getattr(view, "cls", None) or getattr(view, "view_class", None)
-    known = getattr(view, "actions", None) or (
-        _METHODS if cls is None else [method for method in _METHODS if hasattr(cls, method)]
-    )
-    return [method for method in _METHODS if method in known]
-
-
-def _ask(route: _Route, caller: Caller, home: Group) -> str:
+def _ask(route: Route, caller: Caller, home: Group) -> str:
     """The verdict, and everything as it was before."""
     caches["process"].clear()
     with transaction.atomic():
@@ -126,7 +73,7 @@ def _walked(part: int) -> dict[str, dict[str, str]]:
     home, away = (Group.objects.create(name=name) for name in ("home", "away"))
     asking = callers(home, away)
     rows: dict[str, dict[str, str]] = {}
-    for route in _routes()[part::_PARTS]:
+    for route in routes()[part::_PARTS]:
         some = slice(-1, None) if route.is_of_library else slice(None)
         rows[route.row] = {line: " ".join(_ask(route, each, home) for each in asking[line][some]) for line in _LINES}
     if part == 0:
@@ -162,7 +109,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def test_every_route_has_a_row_and_every_row_a_route() -> None:
-    walked = {route.row for route in _routes()}
+    walked = {route.row for route in routes()}
     walked |= {f"SOCKET {name}" for name in SOCKETS} | {f"BACKGROUND {name}" for name in BACKGROUND}
     table = _table()
     if _IS_WRITING:

@@ -137,6 +137,12 @@ def test_every_member_and_every_parameter_has_a_sentence() -> None:
     assert without == []
 
 
+def test_the_sentences_of_the_parameters_of_history_are_where_those_of_all_others_are() -> None:
+    paths = _document()["paths"]
+    words = {each["name"]: each["description"] for each in paths["/api/v1/history"]["get"]["parameters"]}
+    assert words == {name: PARAMETERS[name] for name in ("tags", "start", "end", "width")}
+
+
 def test_no_sentence_is_for_a_member_that_is_not_there() -> None:
     schemas = _document()["components"]["schemas"]
     members = {member for schema in schemas.values() for member in schema.get("properties", {})}

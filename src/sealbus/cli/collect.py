@@ -29,8 +29,8 @@ def collect(
     log: Annotated[LogFormat, typer.Option(help="How log lines look")] = LogFormat.PLAIN,
 ) -> None:
     """Poll devices, keep their history, publish live values, execute commands."""
+    start_log(log)  # first: what is wrong with the options is a line of the log too
     with one_line_errors():
-        start_log(log)  # first: what is wrong with the options is a line of the log too
         folder = state_home(home)
         sources = [_source(each) for each in records or _listed(os.environ.get("SEALBUS_RECORDS", ""))]
         from sealbus import web

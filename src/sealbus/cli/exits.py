@@ -7,6 +7,7 @@ part of Sealbus that is not installed.
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from sealbus.cli.log import print_line
 from sealbus.errors import ConfigError, LocalError, SealbusError
+from sealbus.variables import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,10 +48,14 @@ _EXTRAS = {
 
 @contextmanager
 def one_line_errors() -> Iterator[None]:
-    """Within it, an error of Sealbus ends the program with its one line and its status."""
+    """Within it, an error of Sealbus ends the program with its one line and its status.
+
+    The first is a misspelt variable: every command that does anything does it within.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # see `main`
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        refuse_unknown(os.environ)
         yield
     except ConfigError as error:
         quit_with(str(error), WRONG_USAGE)

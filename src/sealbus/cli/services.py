@@ -45,8 +45,8 @@ def gateway(
     log: Annotated[LogFormat, typer.Option(help="Format of the log")] = LogFormat.PLAIN,
 ) -> None:
     """Serve devices over mutual TLS, with rights by role and a record of every write and denial."""
+    start_log(log)  # first: what is wrong with the file is a line of the log too
     with one_line_errors():
-        start_log(log)  # first: what is wrong with the file is a line of the log too
         loaded = load_gateway_file(file)
         if check:
             _check(loaded)
@@ -70,8 +70,8 @@ def wrap(
     ] = False,
 ) -> None:
     """Forward plain Modbus from loopback over mutual TLS. The gateway at the far end decides what is allowed."""
+    start_log(log)
     with one_line_errors():
-        start_log(log)
         endpoint = parse_endpoint(listen, listening=True)
         if endpoint.scheme is not Scheme.TCP:
             raise ConfigError(f"{listen} is not a tcp:// endpoint", key="LISTEN", hint="write tcp://127.0.0.1:PORT")

@@ -63,8 +63,8 @@ def serve(
     log: Annotated[LogFormat, typer.Option(help="Format of the log")] = LogFormat.PLAIN,
 ) -> None:
     """Serve API, live values and pages until SIGTERM."""
+    start_log(log)  # first: what is wrong with a variable is a line of the log too
     with one_line_errors():
-        start_log(log)
         options = {"SEALBUS_LISTEN": listen, "SEALBUS_PUBLIC_URL": public_url}
         _boot(home, {name: value for name, value in options.items() if value})
         web.serve(say)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sealbus.client.calls import (
+    OWN_UNIT,
     RequestCache,
     build_read_write,
     build_write,
@@ -64,7 +65,7 @@ class AwaitedCalls:
 
     _cache: RequestCache
     _unit_id: int
-    """The unit of a call that names none."""
+    """The unit of a call that names none: its `unit` is OWN_UNIT then."""
 
     # -- what the subclass does
 
@@ -83,73 +84,71 @@ class AwaitedCalls:
 
     # -- the function codes (MODBUS Application Protocol V1.1b3, section 6)
 
-    async def read_coils(self, address: int, count: int, *, unit: int | None = None) -> list[bool]:
+    async def read_coils(self, address: int, count: int, *, unit: int = OWN_UNIT) -> list[bool]:
         """Function 01: 1 to 2000 coils from `address`."""
         return unpack_bits(data_of(await self._begin_read(ReadCoils, address, count, unit)), count)
 
-    async def read_discrete_inputs(self, address: int, count: int, *, unit: int | None = None) -> list[bool]:
+    async def read_discrete_inputs(self, address: int, count: int, *, unit: int = OWN_UNIT) -> list[bool]:
         """Function 02: 1 to 2000 discrete inputs from `address`."""
         return unpack_bits(data_of(await self._begin_read(ReadDiscreteInputs, address, count, unit)), count)
 
-    async def read_holding_registers(self, address: int, count: int, *, unit: int | None = None) -> list[int]:
+    async def read_holding_registers(self, address: int, count: int, *, unit: int = OWN_UNIT) -> list[int]:
         """Function 03: 1 to 125 holding registers from `address`, unsigned 16 bit each."""
         return unpack_words(data_of(await self._begin_read(ReadHoldingRegisters, address, count, unit)))
 
-    async def read_input_registers(self, address: int, count: int, *, unit: int | None = None) -> list[int]:
+    async def read_input_registers(self, address: int, count: int, *, unit: int = OWN_UNIT) -> list[int]:
         """Function 04: 1 to 125 input registers from `address`, unsigned 16 bit each."""
         return unpack_words(data_of(await self._begin_read(ReadInputRegisters, address, count, unit)))
 
-    async def write_coil(self, address: int, value: bool, *, unit: int | None = None) -> None:
+    async def write_coil(self, address: int, value: bool, *, unit: int = OWN_UNIT) -> None:
         """Function 05: set or clear one coil; True, False, 0 or 1."""
         await self.execute(WriteSingleCoil(address, value), unit=unit)
 
-    async def write_register(self, address: int, value: int, *, unit: int | None = None) -> None:
+    async def write_register(self, address: int, value: int, *, unit: int = OWN_UNIT) -> None:
         """Function 06: write one holding register, unsigned 16 bit."""
         await self.execute(WriteSingleRegister(address, value), unit=unit)
 
-    async def write_coils(self, address: int, values: Sequence[bool], *, unit: int | None = None) -> None:
+    async def write_coils(self, address: int, values: Sequence[bool], *, unit: int = OWN_UNIT) -> None:
         """Function 15: write 1 to 1968 coils from `address`; True, False, 0 or 1 each."""
         await self.execute(WriteMultipleCoils(address, values_of(values)), unit=unit)
 
-    async def write_registers(self, address: int, values: Sequence[int], *, unit: int | None = None) -> None:
+    async def write_registers(self, address: int, values: Sequence[int], *, unit: int = OWN_UNIT) -> None:
         """Function 16: write 1 to 123 holding registers from `address`, unsigned 16 bit each."""
         await self.execute(WriteMultipleRegisters(address, values_of(values)), unit=unit)
 
-    async def mask_write_register(self, address: int, and_mask: int, or_mask: int, *, unit: int | None = None) -> None:
+    async def mask_write_register(self, address: int, and_mask: int, or_mask: int, *, unit: int = OWN_UNIT) -> None:
         """Function 22: register = (register AND and_mask) OR (or_mask AND NOT and_mask)."""
         await self.execute(MaskWriteRegister(address, and_mask, or_mask), unit=unit)
 
     async def read_write_registers(
-        self, read: tuple[int, int], write: tuple[int, Sequence[int]], *, unit: int | None = None
+        self, read: tuple[int, int], write: tuple[int, Sequence[int]], *, unit: int = OWN_UNIT
     ) -> list[int]:
         """Function 23: write `(address, values)`, then read `(address, count)`, in one request."""
         registers: list[int] = await self.execute(build_read_write(read, write), unit=unit)
         return registers
 
-    async def read_fifo_queue(self, address: int, *, unit: int | None = None) -> list[int]:
+    async def read_fifo_queue(self, address: int, *, unit: int = OWN_UNIT) -> list[int]:
         """Function 24: the up to 31 registers of the queue at `address`."""
         queue: list[int] = await self.execute(ReadFifoQueue(address), unit=unit)
         return queue
 
-    async def read_file_record(self, file: int, record: int, count: int, *, unit: int | None = None) -> list[int]:
+    async def read_file_record(self, file: int, record: int, count: int, *, unit: int = OWN_UNIT) -> list[int]:
         """Function 20: 1 to 124 registers of `file` (1 to 65535) from `record` (0 to 9999) on."""
         groups = await self.execute(ReadFileRecord((FileReference(file, record, count),)), unit=unit)
         registers: list[int] = groups[0]
         return registers
 
-    async def write_file_record(
-        self, file: int, record: int, values: Sequence[int], *, unit: int | None = None
-    ) -> None:
+    async def write_file_record(self, file: int, record: int, values: Sequence[int], *, unit: int = OWN_UNIT) -> None:
         """Function 21: write 1 to 122 registers of `file` (1 to 65535) from `record` (0 to 9999) on."""
         await self.execute(WriteFileRecord((FileRecord(file, record, values_of(values)),)), unit=unit)
 
-    async def report_server_id(self, *, unit: int | None = None) -> bytes:
+    async def report_server_id(self, *, unit: int = OWN_UNIT) -> bytes:
         """Function 17: server id, run indicator (00 or FF) and more, in lengths that only the device's manual knows."""
         data: bytes = (await self.execute(ReportServerId(), unit=unit)).data
         return data
 
     async def read_device_identification(
-        self, access: int = 1, object_id: int = 0, *, unit: int | None = None
+        self, access: int = 1, object_id: int = 0, *, unit: int = OWN_UNIT
     ) -> DeviceIdentification:
         """Function 43/14: vendor, product, revision (access 1), more with 2 and 3, one object with 4.
 
@@ -157,9 +156,9 @@ class AwaitedCalls:
         """
         return await self._run(identification_steps(access, object_id), unit)
 
-    async def execute(self, request: Request, *, unit: int | None = None) -> Any:
+    async def execute(self, request: Request, *, unit: int = OWN_UNIT) -> Any:
         """Send any request of `sealbus.protocol` and return its decoded answer; None for a write or a broadcast."""
-        asked = prepare(request, self._unit_id if unit is None else self._allowed(unit))
+        asked = prepare(request, self._unit_id if unit is OWN_UNIT else self._allowed(unit))
         answer = await self._submit(asked)
         return decode_answer(request, answer[ANSWER_FUNCTION_AT:]) if answer else None
 
@@ -167,27 +166,27 @@ class AwaitedCalls:
 
     @overload
     async def read(
-        self, place: str, *, type: IntegerType, order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: IntegerType, order: OrderName | WordOrder = ..., unit: int = ...
     ) -> int | list[int]: ...
     @overload
     async def read(
-        self, place: str, *, type: FloatType, order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: FloatType, order: OrderName | WordOrder = ..., unit: int = ...
     ) -> float | list[float]: ...
     @overload
     async def read(
-        self, place: str, *, type: Literal["string"], order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: Literal["string"], order: OrderName | WordOrder = ..., unit: int = ...
     ) -> str: ...
     @overload
     async def read(
-        self, place: str, *, type: Literal["bit"], order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: Literal["bit"], order: OrderName | WordOrder = ..., unit: int = ...
     ) -> bool | list[bool]: ...
     @overload
     async def read(
-        self, place: str, *, type: None = ..., order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: None = ..., order: OrderName | WordOrder = ..., unit: int = ...
     ) -> int | list[int] | list[bool]: ...
     @overload
     async def read(
-        self, place: str, *, type: ValueType | None, order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: ValueType | None, order: OrderName | WordOrder = ..., unit: int = ...
     ) -> Value | list[int] | list[float] | list[bool]: ...
     async def read(
         self,
@@ -195,7 +194,7 @@ class AwaitedCalls:
         *,
         type: TypeName | ValueType | None = None,
         order: OrderName | WordOrder = "ABCD",
-        unit: int | None = None,
+        unit: int = OWN_UNIT,
     ) -> Any:
         """Read a place such as "holding:20", "input:0-9" or "coils:3", decoded as `type` in word order `order`.
 
@@ -212,7 +211,7 @@ class AwaitedCalls:
         *values: Value,
         type: TypeName | ValueType | None = None,
         order: OrderName | WordOrder = "ABCD",
-        unit: int | None = None,
+        unit: int = OWN_UNIT,
     ) -> None:
         """Write values to the places from "holding:100" or "coils:3" on, encoded as `type` in word order `order`.
 
@@ -223,7 +222,7 @@ class AwaitedCalls:
 
     # -- calls of several reads
 
-    async def scan_registers(self, place: str, *, unit: int | None = None) -> list[Place]:
+    async def scan_registers(self, place: str, *, unit: int = OWN_UNIT) -> list[Place]:
         """The parts of a range such as "holding:0-999" that can be read. What is refused is halved until it fits.
 
         Raises DeviceException where the device has no such table, and ResponseTimeout where it does not answer.
@@ -231,7 +230,7 @@ class AwaitedCalls:
         return await self._run(register_scan_steps(place), unit)
 
     async def read_sunspec(
-        self, bases: Sequence[int] = (40_000, 50_000, 0), *, unit: int | None = None
+        self, bases: Sequence[int] = (40_000, 50_000, 0), *, unit: int = OWN_UNIT
     ) -> list[SunSpecModel]:
         """The models of a SunSpec device with their registers, from the first of `bases` that has "SunS".
 
@@ -241,15 +240,15 @@ class AwaitedCalls:
 
     # -- machinery
 
-    def _begin_read(self, kind: ReadKind, address: int, count: int, unit: int | None) -> asyncio.Future[bytes]:
+    def _begin_read(self, kind: ReadKind, address: int, count: int, unit: int) -> asyncio.Future[bytes]:
         return self._submit(self._prepared(kind, address, count, unit))
 
-    def _prepared(self, kind: ReadKind, address: int, count: int, unit: int | None) -> WireRequest:
-        return self._cache.read(kind, address, count, self._unit_id if unit is None else self._allowed(unit))
+    def _prepared(self, kind: ReadKind, address: int, count: int, unit: int) -> WireRequest:
+        return self._cache.read(kind, address, count, self._unit_id if unit is OWN_UNIT else self._allowed(unit))
 
-    async def _run(self, steps: Steps[Result], unit: int | None) -> Result:
+    async def _run(self, steps: Steps[Result], unit: int) -> Result:
         """Send the requests of a call of several, one after the other."""
-        unit_id = self._unit_id if unit is None else self._allowed(unit)
+        unit_id = self._unit_id if unit is OWN_UNIT else self._allowed(unit)
         answer: Any = None
         request = None
         failure: SealbusError | None = None

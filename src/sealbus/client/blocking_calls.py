@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from sealbus.client.calls import (
+    OWN_UNIT,
     RequestCache,
     build_read_write,
     build_write,
@@ -57,7 +58,7 @@ class BlockingCalls:
 
     _cache: RequestCache
     _unit_id: int
-    """The unit of a call that names none."""
+    """The unit of a call that names none: its `unit` is OWN_UNIT then."""
 
     # -- what the subclass does
 
@@ -76,71 +77,71 @@ class BlockingCalls:
 
     # -- the function codes (MODBUS Application Protocol V1.1b3, section 6)
 
-    def read_coils(self, address: int, count: int, *, unit: int | None = None) -> list[bool]:
+    def read_coils(self, address: int, count: int, *, unit: int = OWN_UNIT) -> list[bool]:
         """Function 01: 1 to 2000 coils from `address`."""
         return unpack_bits(data_of(self._read(ReadCoils, address, count, unit)), count)
 
-    def read_discrete_inputs(self, address: int, count: int, *, unit: int | None = None) -> list[bool]:
+    def read_discrete_inputs(self, address: int, count: int, *, unit: int = OWN_UNIT) -> list[bool]:
         """Function 02: 1 to 2000 discrete inputs from `address`."""
         return unpack_bits(data_of(self._read(ReadDiscreteInputs, address, count, unit)), count)
 
-    def read_holding_registers(self, address: int, count: int, *, unit: int | None = None) -> list[int]:
+    def read_holding_registers(self, address: int, count: int, *, unit: int = OWN_UNIT) -> list[int]:
         """Function 03: 1 to 125 holding registers from `address`, unsigned 16 bit each."""
         return unpack_words(data_of(self._read(ReadHoldingRegisters, address, count, unit)))
 
-    def read_input_registers(self, address: int, count: int, *, unit: int | None = None) -> list[int]:
+    def read_input_registers(self, address: int, count: int, *, unit: int = OWN_UNIT) -> list[int]:
         """Function 04: 1 to 125 input registers from `address`, unsigned 16 bit each."""
         return unpack_words(data_of(self._read(ReadInputRegisters, address, count, unit)))
 
-    def write_coil(self, address: int, value: bool, *, unit: int | None = None) -> None:
+    def write_coil(self, address: int, value: bool, *, unit: int = OWN_UNIT) -> None:
         """Function 05: set or clear one coil; True, False, 0 or 1."""
         self.execute(WriteSingleCoil(address, value), unit=unit)
 
-    def write_register(self, address: int, value: int, *, unit: int | None = None) -> None:
+    def write_register(self, address: int, value: int, *, unit: int = OWN_UNIT) -> None:
         """Function 06: write one holding register, unsigned 16 bit."""
         self.execute(WriteSingleRegister(address, value), unit=unit)
 
-    def write_coils(self, address: int, values: Sequence[bool], *, unit: int | None = None) -> None:
+    def write_coils(self, address: int, values: Sequence[bool], *, unit: int = OWN_UNIT) -> None:
         """Function 15: write 1 to 1968 coils from `address`; True, False, 0 or 1 each."""
         self.execute(WriteMultipleCoils(address, values_of(values)), unit=unit)
 
-    def write_registers(self, address: int, values: Sequence[int], *, unit: int | None = None) -> None:
+    def write_registers(self, address: int, values: Sequence[int], *, unit: int = OWN_UNIT) -> None:
         """Function 16: write 1 to 123 holding registers from `address`, unsigned 16 bit each."""
         self.execute(WriteMultipleRegisters(address, values_of(values)), unit=unit)
 
-    def mask_write_register(self, address: int, and_mask: int, or_mask: int, *, unit: int | None = None) -> None:
+    def mask_write_register(self, address: int, and_mask: int, or_mask: int, *, unit: int = OWN_UNIT) -> None:
         """Function 22: register = (register AND and_mask) OR (or_mask AND NOT and_mask)."""
         self.execute(MaskWriteRegister(address, and_mask, or_mask), unit=unit)
 
     def read_write_registers(
-        self, read: tuple[int, int], write: tuple[int, Sequence[int]], *, unit: int | None = None
+        self, read: tuple[int, int], write: tuple[int, Sequence[int]], *, unit: int = OWN_UNIT
     ) -> list[int]:
         """Function 23: write `(address, values)`, then read `(address, count)`, in one request."""
         registers: list[int] = self.execute(build_read_write(read, write), unit=unit)
         return registers
 
-    def read_fifo_queue(self, address: int, *, unit: int | None = None) -> list[int]:
+    def read_fifo_queue(self, address: int, *, unit: int = OWN_UNIT) -> list[int]:
         """Function 24: the up to 31 registers of the queue at `address`."""
         queue: list[int] = self.execute(ReadFifoQueue(address), unit=unit)
         return queue
 
-    def read_file_record(self, file: int, record: int, count: int, *, unit: int | None = None) -> list[int]:
+    def read_file_record(self, file: int, record: int, count: int, *, unit: int = OWN_UNIT) -> list[int]:
         """Function 20: 1 to 124 registers of `file` (1 to 65535) from `record` (0 to 9999) on."""
         groups = self.execute(ReadFileRecord((FileReference(file, record, count),)), unit=unit)
         registers: list[int] = groups[0]
         return registers
 
-    def write_file_record(self, file: int, record: int, values: Sequence[int], *, unit: int | None = None) -> None:
+    def write_file_record(self, file: int, record: int, values: Sequence[int], *, unit: int = OWN_UNIT) -> None:
         """Function 21: write 1 to 122 registers of `file` (1 to 65535) from `record` (0 to 9999) on."""
         self.execute(WriteFileRecord((FileRecord(file, record, values_of(values)),)), unit=unit)
 
-    def report_server_id(self, *, unit: int | None = None) -> bytes:
+    def report_server_id(self, *, unit: int = OWN_UNIT) -> bytes:
         """Function 17: server id, run indicator (00 or FF) and more, in lengths that only the device's manual knows."""
         data: bytes = (self.execute(ReportServerId(), unit=unit)).data
         return data
 
     def read_device_identification(
-        self, access: int = 1, object_id: int = 0, *, unit: int | None = None
+        self, access: int = 1, object_id: int = 0, *, unit: int = OWN_UNIT
     ) -> DeviceIdentification:
         """Function 43/14: vendor, product, revision (access 1), more with 2 and 3, one object with 4.
 
@@ -148,9 +149,9 @@ class BlockingCalls:
         """
         return self._run(identification_steps(access, object_id), unit)
 
-    def execute(self, request: Request, *, unit: int | None = None) -> Any:
+    def execute(self, request: Request, *, unit: int = OWN_UNIT) -> Any:
         """Send any request of `sealbus.protocol` and return its decoded answer; None for a write or a broadcast."""
-        asked = prepare(request, self._unit_id if unit is None else self._allowed(unit))
+        asked = prepare(request, self._unit_id if unit is OWN_UNIT else self._allowed(unit))
         answer = self._exchange(asked)
         return decode_answer(request, answer[ANSWER_FUNCTION_AT:]) if answer else None
 
@@ -158,27 +159,27 @@ class BlockingCalls:
 
     @overload
     def read(
-        self, place: str, *, type: IntegerType, order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: IntegerType, order: OrderName | WordOrder = ..., unit: int = ...
     ) -> int | list[int]: ...
     @overload
     def read(
-        self, place: str, *, type: FloatType, order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: FloatType, order: OrderName | WordOrder = ..., unit: int = ...
     ) -> float | list[float]: ...
     @overload
     def read(
-        self, place: str, *, type: Literal["string"], order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: Literal["string"], order: OrderName | WordOrder = ..., unit: int = ...
     ) -> str: ...
     @overload
     def read(
-        self, place: str, *, type: Literal["bit"], order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: Literal["bit"], order: OrderName | WordOrder = ..., unit: int = ...
     ) -> bool | list[bool]: ...
     @overload
     def read(
-        self, place: str, *, type: None = ..., order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: None = ..., order: OrderName | WordOrder = ..., unit: int = ...
     ) -> int | list[int] | list[bool]: ...
     @overload
     def read(
-        self, place: str, *, type: ValueType | None, order: OrderName | WordOrder = ..., unit: int | None = ...
+        self, place: str, *, type: ValueType | None, order: OrderName | WordOrder = ..., unit: int = ...
     ) -> Value | list[int] | list[float] | list[bool]: ...
     def read(
         self,
@@ -186,7 +187,7 @@ class BlockingCalls:
         *,
         type: TypeName | ValueType | None = None,
         order: OrderName | WordOrder = "ABCD",
-        unit: int | None = None,
+        unit: int = OWN_UNIT,
     ) -> Any:
         """Read a place such as "holding:20", "input:0-9" or "coils:3", decoded as `type` in word order `order`.
 
@@ -203,7 +204,7 @@ class BlockingCalls:
         *values: Value,
         type: TypeName | ValueType | None = None,
         order: OrderName | WordOrder = "ABCD",
-        unit: int | None = None,
+        unit: int = OWN_UNIT,
     ) -> None:
         """Write values to the places from "holding:100" or "coils:3" on, encoded as `type` in word order `order`.
 
@@ -214,16 +215,14 @@ class BlockingCalls:
 
     # -- calls of several reads
 
-    def scan_registers(self, place: str, *, unit: int | None = None) -> list[Place]:
+    def scan_registers(self, place: str, *, unit: int = OWN_UNIT) -> list[Place]:
         """The parts of a range such as "holding:0-999" that can be read. What is refused is halved until it fits.
 
         Raises DeviceException where the device has no such table, and ResponseTimeout where it does not answer.
         """
         return self._run(register_scan_steps(place), unit)
 
-    def read_sunspec(
-        self, bases: Sequence[int] = (40_000, 50_000, 0), *, unit: int | None = None
-    ) -> list[SunSpecModel]:
+    def read_sunspec(self, bases: Sequence[int] = (40_000, 50_000, 0), *, unit: int = OWN_UNIT) -> list[SunSpecModel]:
         """The models of a SunSpec device with their registers, from the first of `bases` that has "SunS".
 
         Empty where none has. What the registers mean is defined by the SunSpec Alliance for each model id.
@@ -232,15 +231,15 @@ class BlockingCalls:
 
     # -- machinery
 
-    def _read(self, kind: ReadKind, address: int, count: int, unit: int | None) -> bytes:
+    def _read(self, kind: ReadKind, address: int, count: int, unit: int) -> bytes:
         return self._exchange(self._prepared(kind, address, count, unit))
 
-    def _prepared(self, kind: ReadKind, address: int, count: int, unit: int | None) -> WireRequest:
-        return self._cache.read(kind, address, count, self._unit_id if unit is None else self._allowed(unit))
+    def _prepared(self, kind: ReadKind, address: int, count: int, unit: int) -> WireRequest:
+        return self._cache.read(kind, address, count, self._unit_id if unit is OWN_UNIT else self._allowed(unit))
 
-    def _run(self, steps: Steps[Result], unit: int | None) -> Result:
+    def _run(self, steps: Steps[Result], unit: int) -> Result:
         """Send the requests of a call of several, one after the other."""
-        unit_id = self._unit_id if unit is None else self._allowed(unit)
+        unit_id = self._unit_id if unit is OWN_UNIT else self._allowed(unit)
         answer: Any = None
         request = None
         failure: SealbusError | None = None

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sealbus.client.blocking_calls import BlockingCalls
 from sealbus.client.blocking_channel import BlockingChannel
-from sealbus.client.calls import RequestCache, check_unit, error_of
+from sealbus.client.calls import RequestCache, check_unit, error_of, unit_range
 from sealbus.client.connection import Connection
 from sealbus.client.procedures import build_probe, is_no_unit
 from sealbus.client.target import resolve_target
@@ -118,7 +118,7 @@ class BlockingConnection(BlockingCalls):
         Each unit that is not there costs a time-out. Raises Unreachable when the connection is lost.
         """
         probe, found = build_probe(place), []
-        for unit in range(check_unit(first), check_unit(last) + 1):
+        for unit in unit_range(first, last):
             try:
                 self.execute(probe, unit=unit)
             except SealbusError as error:

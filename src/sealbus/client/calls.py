@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from itertools import islice
 from operator import index
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 from sealbus.client.transaction import Failure
 from sealbus.errors import (
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from sealbus.protocol import Place, Request
 
 __all__ = [
+    "OWN_UNIT",
     "Error",
     "FloatType",
     "IntegerType",
@@ -77,8 +78,17 @@ __all__ = [
     "parse_read",
     "place_of",
     "prepare",
+    "unit_range",
     "values_of",
 ]
+
+
+class _OwnUnit:
+    """Its text is what `help` shows as the default."""
+
+    def __repr__(self) -> str:
+        return "..."
+
 
 Error = TypeVar("Error", bound=SealbusError)
 Value: TypeAlias = bool | int | float | str
@@ -97,6 +107,9 @@ OrderName: TypeAlias = Literal["ABCD", "BADC", "CDAB", "DCBA"]
 """Every order of bytes; a `WordOrder` is accepted too."""
 
 ReadKind: TypeAlias = type[ReadCoils] | type[ReadDiscreteInputs] | type[ReadHoldingRegisters] | type[ReadInputRegisters]
+
+OWN_UNIT: Final = cast("int", _OwnUnit())
+"""What `unit` is where a call names none. None is refused: it is a slip, and a write would go to the wrong device."""
 
 _UNIT_IDS: Final = range(256)
 _CACHED_READS: Final = 1024
@@ -130,6 +143,13 @@ def check_unit(unit: int) -> int:
     if (type(unit) is not int and not _is_whole(unit)) or unit not in _UNIT_IDS:
         raise LocalError(f"unit {unit!r} is not a unit id: use a whole number from 0 to 255")
     return unit
+
+
+def unit_range(first: int, last: int) -> range:
+    """The unit ids from `first` to `last`, to scan. Raises LocalError; an empty range would look like no device."""
+    if check_unit(last) < check_unit(first):
+        raise LocalError(f"units {first} to {last} end before they begin: write scan_units({last}, {first})")
+    return range(first, last + 1)
 
 
 def prepare(request: Request, unit: int) -> WireRequest:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sealbus.client.awaited_calls import AwaitedCalls
-from sealbus.client.calls import RequestCache, check_unit, error_of, exception_of
+from sealbus.client.calls import RequestCache, check_unit, error_of, exception_of, unit_range
 from sealbus.client.channel import Channel, ChannelHooks
 from sealbus.client.procedures import build_probe, is_no_unit
 from sealbus.client.target import resolve_target
@@ -118,7 +118,7 @@ class Connection(AwaitedCalls):
         Each unit that is not there costs a time-out. Raises Unreachable when the connection is lost.
         """
         probe, found = build_probe(place), []
-        for unit in range(check_unit(first), check_unit(last) + 1):
+        for unit in unit_range(first, last):
             try:
                 await self.execute(probe, unit=unit)
             except SealbusError as error:

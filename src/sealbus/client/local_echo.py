@@ -14,28 +14,11 @@ by another sender, so the device has received them damaged too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from sealbus.protocol import encode_rtu
-
-if TYPE_CHECKING:
-    from sealbus.protocol import WireRequest
-
-__all__ = ["LocalEcho", "may_equal_its_answer"]
-
-_MAX_RECEIVED_BYTES: Final = 2048  # more cannot be an echo and an answer: the largest frame has 513 bytes, in ASCII
-
-
-def may_equal_its_answer(request: WireRequest) -> bool:
-    """Whether the bytes of the request itself would be accepted as its answer."""
-    pdu, shape = request.unit_and_pdu[1:], request.shape
-    if shape.objection(pdu) is None:
-        return True
-    return len(shape.prefix) == shape.length and encode_rtu(request.unit_id, shape.prefix) in pdu
+__all__ = ["LocalEcho"]
 
 
 class LocalEcho:
-    """Pure: bytes in, bytes without the echo out. One for each connection."""
+    """Pure: bytes in, bytes without the echo out. One for each connection, which bounds the bytes after each request."""
 
     __slots__ = ("_frame", "_is_due", "_is_ended", "_is_set", "_passed_bytes", "_received", "is_heard", "is_present")
 
@@ -74,7 +57,6 @@ class LocalEcho:
         if self.is_present is not False and self._frame.startswith(self._received):
             return b""  # the beginning of the echo, or of the answer: the next bytes will tell
         passed, self._passed_bytes = self._received[self._passed_bytes :], len(self._received)
-        self._is_ended = len(self._received) > _MAX_RECEIVED_BYTES
         return passed
 
     def answered(self, answer_bytes: int) -> None:

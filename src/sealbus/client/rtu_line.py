@@ -19,7 +19,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from sealbus.client.line import Line, LineState, Oddity
-from sealbus.client.local_echo import LocalEcho, may_equal_its_answer
+from sealbus.client.local_echo import LocalEcho
 from sealbus.client.transaction import AskedAgain, Failure, Transaction
 from sealbus.protocol import (
     AsciiStream,
@@ -114,7 +114,7 @@ class RtuLine(Line):
         if transaction.request.unit_id == _BROADCAST_UNIT and not self._over_tcp:
             self._broadcast(transaction)
             return self.is_free()
-        if self._echo.is_present is None and may_equal_its_answer(transaction.request):
+        if self._echo.is_present is None and transaction.request.may_equal_its_answer:
             if getattr(transaction, "send_by", None) is None:
                 transaction.on_queued(self._loop.time())  # it waits for the probe, until its `send_by`
             self._held = transaction
@@ -169,7 +169,7 @@ class RtuLine(Line):
         request = transaction.request
         frame = self._encode(request.unit_id, request.unit_and_pdu[1:])
         self._received_bytes = 0
-        self._echo.begin(frame, is_ambiguous=may_equal_its_answer(request))
+        self._echo.begin(frame, is_ambiguous=request.may_equal_its_answer)
         self.transport.write(frame)  # type: ignore[union-attr]  # a free line has a transport
 
     def data_received(self, data: bytes) -> None:

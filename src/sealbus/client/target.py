@@ -5,6 +5,7 @@ Both clients, with and without `await`, use it, so both check a peer in the same
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +57,9 @@ def resolve_target(
     for name, callback in (("on_event", on_event), ("on_bytes", on_bytes)):
         if callback is not None and not callable(callback):
             raise ConfigError(f"{callback!r} is no function", key=name, hint=f"give a function, such as {name}=print")
+        if _is_awaited(callback):
+            hint = "give a plain function; it may start a task"
+            raise ConfigError(f"{callback!r} is a coroutine function, which nobody would await", key=name, hint=hint)
     observer = Observer(str(endpoint), on_event, on_bytes)
     if not endpoint.is_encrypted or endpoint.scheme is Scheme.SSH_TCP:
         # Refused, not ignored: otherwise a plain connection could be taken for an encrypted one.
@@ -80,6 +84,11 @@ def resolve_target(
         _check_kind("tls_options", tls_options, TlsOptions, "give TlsOptions(...)")
     context = build_client_context(identity, _trust(trust, crl), tls_options or TlsOptions())
     return ConnectionTarget(endpoint, rules, context, observer)
+
+
+def _is_awaited(callback: object) -> bool:
+    """Whether its call only makes a coroutine: the client does not await a callback, so its body would never run."""
+    return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(getattr(callback, "__call__", None))  # noqa: B004
 
 
 def _rules(timeout: float | None, rules: ChannelRules | None) -> ChannelRules:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from sealbus.endpoints import Scheme, parse_endpoint
-from sealbus.errors import ConfigError, LocalError
+from sealbus.errors import ConfigError
 from sealbus.plant.fields import CONNECTION_BOUNDS, DEVICE_BOUNDS, FieldProblem, bound_problems
-from sealbus.protocol import parse_place
+from sealbus.protocol import PlaceError, parse_place
 
 if TYPE_CHECKING:
     from sealbus.endpoints import Endpoint, NetworkRules
@@ -45,8 +45,8 @@ def device_problems(plan: DevicePlan) -> list[FieldProblem]:
     for text in plan.forbidden:
         try:
             parse_place(text)
-        except LocalError as error:
-            found.append(FieldProblem.of("forbidden", str(error)))
+        except PlaceError as error:
+            found.append(FieldProblem("forbidden", error.problem, error.hint))
     return found
 
 

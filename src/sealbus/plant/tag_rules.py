@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
-from sealbus.errors import LocalError
 from sealbus.expressions import ExpressionError, check_expression
 from sealbus.plant.fields import TAG_BOUNDS, FieldProblem, bound_problems
 from sealbus.plant.plan import CalculatedPlan, TagPlan
 from sealbus.plant.sunspec_types import SUNSPEC_TYPES
-from sealbus.protocol import ADDRESS_SPACE, Table, ValueType, WordOrder, parse_place
+from sealbus.protocol import ADDRESS_SPACE, PlaceError, Table, ValueType, WordOrder, parse_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,8 +121,8 @@ def _place(tag: TagPlan) -> _Problems:
         yield FieldProblem("place", "there is neither a place nor an expression", "write a place such as holding:20")
         return
     place = _parsed(tag.place)
-    if isinstance(place, str):
-        yield FieldProblem.of("place", place)
+    if isinstance(place, PlaceError):
+        yield FieldProblem("place", place.problem, place.hint)
         return
     if place.count != 1:
         problem = "the place of a tag is one address, not a range"
@@ -304,8 +303,8 @@ def _is_number(tag: TagPlan) -> bool:
     return not is_bit and tag.type != ValueType.STRING
 
 
-def _parsed(text: str) -> Place | str:
+def _parsed(text: str) -> Place | PlaceError:
     try:
         return parse_place(text)
-    except LocalError as error:
-        return str(error)
+    except PlaceError as error:
+        return error

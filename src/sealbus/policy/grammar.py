@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from sealbus.errors import ConfigError, LocalError
-from sealbus.protocol import Place, Table, explain_reference, parse_place
+from sealbus.errors import ConfigError
+from sealbus.protocol import Place, PlaceError, Table, explain_reference, parse_place
 
 __all__ = ["parse_read", "parse_units", "parse_write"]
 
@@ -46,9 +46,8 @@ def parse_read(entry: object) -> Place:
         return Place(Table(text), 0, _WHOLE_TABLE)
     try:
         return parse_place(text)
-    except LocalError as error:
-        problem, _, hint = str(error).partition("; ")
-        raise ConfigError(problem, hint=hint) from None
+    except PlaceError as error:
+        raise ConfigError(error.problem, hint=error.hint) from None
 
 
 def parse_write(entry: object) -> Place:

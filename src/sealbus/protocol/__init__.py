@@ -72,7 +72,7 @@ from sealbus.protocol.mbap import (
     exception_adu,
 )
 from sealbus.protocol.packing import pack_bits, pack_words, unpack_bits, unpack_words
-from sealbus.protocol.places import Place, explain_reference, parse_place
+from sealbus.protocol.places import Place, PlaceError, explain_reference, parse_place
 from sealbus.protocol.registers import (
     BCD_TYPES,
     FLOAT_TYPES,
@@ -133,6 +133,7 @@ __all__ = [
     "MeiType",
     "OpaqueRequest",
     "Place",
+    "PlaceError",
     "ReadCoils",
     "ReadDeviceIdentification",
     "ReadDiscreteInputs",

@@ -100,7 +100,10 @@ def check_register(value: int) -> None:
 
 
 def check_registers(values: tuple[int, ...]) -> None:
-    """Exception 03 unless every value fits 16 bits."""
+    """Exception 03 unless every value fits 16 bits. A truth is refused: it is a slip for a coil or another value."""
+    if bool in map(type, values):
+        truth = next(value for value in values if isinstance(value, bool))
+        raise IllegalRequestError(f"{truth!r} is not valid in a register: use a whole number from 0 to 65535")
     try:
         pack_words(values)
     except LocalError as misfit:

@@ -14,12 +14,23 @@ from typing import Final
 from sealbus.errors import LocalError
 from sealbus.protocol.codes import ADDRESS_SPACE, Table
 
-__all__ = ["Place", "explain_reference", "parse_place"]
+__all__ = ["Place", "PlaceError", "explain_reference", "parse_place"]
 
 _PLACE: Final = re.compile(r"([^:]*):([0-9]{1,9})(?:-([0-9]{1,9}))?", re.ASCII)
 _TABLES: Final = {str(table): table for table in Table}
 _REFERENCE: Final = re.compile(r"(?:[a-z]+\s*:\s*)?([0134])([0-9]{4,5})(?:\s*-\s*([0134])([0-9]{4,5}))?", re.ASCII)
 _REFERENCE_TABLES: Final = {"0": Table.COILS, "1": Table.DISCRETE, "3": Table.INPUT, "4": Table.HOLDING}
+
+
+class PlaceError(LocalError):
+    """A text that names no place. `hint` says what to write instead: it is a field because what the user wrote may contain
+    any mark that could separate the two.
+    """
+
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(f"{problem}; {hint}")
+        self.problem = problem
+        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +43,11 @@ class Place:
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise LocalError(
-                f"{self.count} from {self.table}:{self.address} on is not a place: name at least one address"
+            raise PlaceError(
+                f"{self.count} from {self.table}:{self.address} on is not a place", "name at least one address"
             )
         if self.address < 0 or self.last >= ADDRESS_SPACE:
-            raise LocalError(f"{self} goes past the table; addresses are 0 to {ADDRESS_SPACE - 1}, counted from 0")
+            raise PlaceError(f"{self} goes past the table", f"addresses are 0 to {ADDRESS_SPACE - 1}, counted from 0")
 
     @property
     def last(self) -> int:
@@ -48,19 +59,19 @@ class Place:
 
 
 def parse_place(text: str) -> Place:
-    """The place that `text` names. LocalError that says what to write instead."""
+    """The place that `text` names. PlaceError that says what to write instead."""
     if meant := explain_reference(text.strip()):
-        raise LocalError(f'"{text}" counts from 1 as manuals do; addresses are 0-based as on the wire: {meant}')
+        raise PlaceError(f'"{text}" counts from 1 as manuals do', f"addresses are 0-based as on the wire: {meant}")
     found = _PLACE.fullmatch(text.strip())
     if not found:
-        raise LocalError(f"{text!r} is not a place: write a table and addresses, such as holding:0-9 or coils:3")
+        raise PlaceError(f"{text!r} is not a place", "write a table and addresses, such as holding:0-9 or coils:3")
     table = _TABLES.get(found[1])
     if table is None:
-        raise LocalError(f"{text!r} names no table: the tables are {', '.join(_TABLES)}")
+        raise PlaceError(f"{text!r} names no table", f"the tables are {', '.join(_TABLES)}")
     first = int(found[2])
     last = first if found[3] is None else int(found[3])
     if last < first:
-        raise LocalError(f"{text!r} ends before it begins; write {found[1]}:{last}-{first}")
+        raise PlaceError(f"{text!r} ends before it begins", f"write {found[1]}:{last}-{first}")
     return Place(table, first, last - first + 1)
 
 

@@ -155,6 +155,9 @@ def encode_registers(
         return _bytes_to_words(_encode_text(values, registers), swapped=order in _SWAPPED)
     if type is ValueType.BIT:
         return _bytes_to_words(_encode_bits(values), swapped=order not in _SWAPPED)
+    for value in values:
+        if isinstance(value, bool):  # `struct` would take it as 0 or 1
+            raise _misfit(value, type)
     words_order, values_order = _BYTE_ORDERS[order]
     numbers: Sequence[RegisterValue] = [_encode_bcd(value, type) for value in values] if type in BCD_TYPES else values
     form = f"{values_order}{len(numbers)}{STRUCT_FORMATS[type]}"

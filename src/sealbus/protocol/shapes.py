@@ -30,6 +30,7 @@ from sealbus.protocol.diagnostics import (
 )
 from sealbus.protocol.files import ReadFifoQueue, ReadFileRecord
 from sealbus.protocol.requests import Request, may_change_state, parse_request
+from sealbus.protocol.rtu import encode_rtu
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +99,10 @@ class WireRequest:
     checked; else None and 0. Raises RequestError as `answer_shape` does.
     """
 
-    __slots__ = ("answer_bytes", "answer_head", "frame", "may_change_state", "shape", "unit_and_pdu", "unit_id")
+    __slots__ = (
+        "_may_equal_its_answer", "answer_bytes", "answer_head", "frame", "may_change_state", "shape", "unit_and_pdu",
+        "unit_id",
+    )  # fmt: skip
 
     def __init__(self, unit_and_pdu: bytes) -> None:
         pdu = unit_and_pdu[1:]
@@ -110,6 +114,23 @@ class WireRequest:
         self.may_change_state = may_change_state(pdu)
         self.answer_head = self.shape.head(self.unit_id)
         self.answer_bytes = 0 if self.answer_head is None else _BEFORE_PDU_BYTES + (self.shape.length or 0)
+        self._may_equal_its_answer: bool | None = None
+
+    @property
+    def may_equal_its_answer(self) -> bool:
+        """Whether the bytes of the request itself, on a line without transaction ids, would be accepted as its answer.
+
+        Found out when it is first asked for: no connection with transaction ids asks, and it costs a part of a request.
+        """
+        found = self._may_equal_its_answer
+        if found is None:
+            pdu, shape = self.unit_and_pdu[1:], self.shape
+            # The beginning first: what else objects to a read words why, which takes longer than all the rest.
+            found = (pdu.startswith(shape.prefix) and shape.objection(pdu) is None) or (
+                len(shape.prefix) == shape.length and encode_rtu(self.unit_id, shape.prefix) in pdu
+            )
+            self._may_equal_its_answer = found
+        return found
 
 
 def answer_shape(request_pdu: bytes) -> AnswerShape:

@@ -132,3 +132,15 @@ def test_only_true_false_0_and_1_are_ever_sent_to_a_coil() -> None:
         except LocalError:
             continue
     assert [repr(value) for value in sent] == ["0", "1", "True", "False"]
+
+
+def test_only_whole_numbers_of_16_bits_are_ever_sent_to_a_register() -> None:
+    sent = []
+    for value in ANY:
+        try:
+            Calls().write_registers(0, [value])
+        except Sent:
+            sent.append(value)
+        except LocalError:
+            continue
+    assert [repr(value) for value in sent] == ["0", "1", "7", "65535"]

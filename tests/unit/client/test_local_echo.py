@@ -8,9 +8,9 @@ import pytest
 
 from sealbus.client import ChannelRules, Failure
 from sealbus.client.line import LineState, Oddity
-from sealbus.client.local_echo import LocalEcho, may_equal_its_answer
+from sealbus.client.local_echo import LocalEcho
 from sealbus.client.rtu_line import Framing, RtuLine
-from sealbus.protocol import WireRequest, encode_ascii, encode_rtu
+from sealbus.protocol import AnswerShape, WireRequest, encode_ascii, encode_rtu
 from unit.client.fakes import FakeTransport, RecordedTransaction, read, turns, words, write
 from unit.client.test_line import Owner, open_serial_line, sent
 
@@ -75,7 +75,33 @@ def test_a_stray_byte_is_no_echo_and_a_damaged_echo_is_no_proof_that_there_is_no
     ],
 )
 def test_which_requests_may_be_equal_to_their_answers(pdu: bytes, expected: bool) -> None:
-    assert may_equal_its_answer(WireRequest(b"\1" + pdu)) is expected
+    assert WireRequest(b"\1" + pdu).may_equal_its_answer is expected
+
+
+async def test_what_may_equal_an_answer_is_found_out_once_however_often_a_request_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bytes] = []
+    objection = AnswerShape.objection
+
+    def counted(shape: AnswerShape, pdu: bytes) -> str | None:
+        asked.append(pdu)
+        return objection(shape, pdu)
+
+    monkeypatch.setattr(AnswerShape, "objection", counted)
+    line, transport, _ = open_line(Framing.RTU)
+    request = WireRequest(b"\1" + write(100, 7))
+    for number in range(3):
+        transaction = RecordedTransaction(write(100, 7))
+        transaction.request = request
+        await sent(line, transaction)
+        if number == 0:
+            line.data_received(encode_rtu(1, words(5)))  # the answer to the read before it
+        asked_until_sent = asked.count(write(100, 7))
+        line.data_received(encode_rtu(1, write(100, 7)))
+        assert transaction.end == write(100, 7)
+        assert asked_until_sent == 1 + number  # each answer is one more
+    assert len(transport.written) == 4
 
 
 @FRAMINGS

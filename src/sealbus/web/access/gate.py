@@ -41,7 +41,7 @@ class Gate:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
-        self._answer_refused: Callable[[HttpRequest, GateVerdict], HttpResponseBase] = import_string(
+        self._answer_refused: Callable[[HttpRequest, GateVerdict, str], HttpResponseBase] = import_string(
             settings.GATE_REFUSAL_VIEW  # type: ignore[misc]  # ours
         )
 
@@ -59,12 +59,14 @@ class Gate:
             if not knows_method(view, request.method or ""):
                 return None  # the view itself answers 405, which reveals nothing
             _log.error("the view %s declares no requirement for %s: it is closed", route, request.method)
-            return self._answer_refused(request, GateVerdict.CLOSED)
-        verdict = requirement.judge(subject_of(request))
+            return self._answer_refused(request, GateVerdict.CLOSED, "")
+        subject = subject_of(request)
+        verdict = requirement.judge(subject)
         if verdict is GateVerdict.ALLOWED:
             return None
         _send_refused(request, verdict)
-        return self._answer_refused(request, verdict)
+        missing = requirement.missing(subject) if verdict is GateVerdict.REFUSED else ""
+        return self._answer_refused(request, verdict, missing)
 
 
 def record_csrf_refused(request: HttpRequest) -> None:

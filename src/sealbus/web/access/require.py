@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sealbus.web.access.actions import Action
 from sealbus.web.access.gate import refused
-from sealbus.web.access.requirement import GateVerdict
+from sealbus.web.access.requirement import GateVerdict, needs
 from sealbus.web.access.subject import ActorKind
 from sealbus.web.errors import Forbidden
 
 if TYPE_CHECKING:
-    from sealbus.web.access.actions import Action
     from sealbus.web.access.subject import Subject
 
 __all__ = ["require", "require_person"]
@@ -25,9 +25,10 @@ def require(subject: Subject, action: Action, *group_ids: int | None) -> None:
 
     None stands for all groups. Without group ids the right is needed in all groups, so that an empty set is not a free pass.
     """
-    if not all(subject.rights.allows(action, group_id) for group_id in group_ids or (None,)):
+    missing = {group_id for group_id in group_ids or (None,) if not subject.rights.allows(action, group_id)}
+    if missing:
         refused.send(require, subject=subject, verdict=GateVerdict.REFUSED, action=action.value)
-        raise Forbidden("You do not have the right to do this there" if group_ids else "")
+        raise Forbidden(needs(action, _where(missing, subject)))
 
 
 def require_person(subject: Subject) -> None:
@@ -40,3 +41,14 @@ def require_person(subject: Subject) -> None:
     if subject.is_token or subject.user_id is None:
         refused.send(require_person, subject=subject, verdict=GateVerdict.NOT_FOR_TOKENS)
         raise Forbidden("Only a person in a session may do this", code="not-for-tokens")
+
+
+def _where(missing: set[int | None], subject: Subject) -> str:
+    """The groups by their ids, if the subject sees all of them: a refusal must not show that another group exists."""
+    known = {group_id for group_id in missing if group_id is not None}
+    if len(known) < len(missing):
+        return "in all groups"
+    rights = subject.rights
+    if not rights.allows(Action.ADMINISTER, None) and not all(rights.allows(Action.VIEW, each) for each in known):
+        return "in every group that this is about"
+    return f"in {'groups' if len(known) > 1 else 'group'} {', '.join(map(str, sorted(known)))}"

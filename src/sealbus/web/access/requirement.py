@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from sealbus.web.access.actions import Action
     from sealbus.web.access.subject import Subject
 
-__all__ = ["EVERYBODY", "PEOPLE", "SIGNED_IN", "GateVerdict", "Requirement", "may", "requirement_of", "requires"]
+__all__ = [
+    "EVERYBODY",
+    "PEOPLE",
+    "SIGNED_IN",
+    "GateVerdict",
+    "Requirement",
+    "may",
+    "needs",
+    "requirement_of",
+    "requires",
+]
 
 _View = TypeVar("_View", bound="Callable[..., Any]")
 
@@ -69,6 +79,12 @@ class Requirement:
         )
         return GateVerdict.ALLOWED if allowed else GateVerdict.REFUSED
 
+    def missing(self, subject: Subject) -> str:
+        """Of a subject that `judge` refuses: the right or the account that is missing, as a sentence."""
+        if self.action is None or (self.people_only and subject.user_id is None):
+            return "Only a user with an account may do this"
+        return needs(self.action, "in all groups" if self.action in GLOBAL_ACTIONS else "in at least one group")
+
 
 EVERYBODY = Requirement(signed_in=False)
 """Open without signing in: signing in itself, health, static files."""
@@ -76,6 +92,11 @@ SIGNED_IN = Requirement()
 """Any user or token."""
 PEOPLE = Requirement(people_only=True, before_second_factor=True)
 """Any user in a session, about the user's own account."""
+
+
+def needs(action: Action, where: str) -> str:
+    """The sentence that names a missing right."""
+    return f'This needs the right "{action.value}" {where}'
 
 
 def may(action: Action, *, people_only: bool = False) -> Requirement:

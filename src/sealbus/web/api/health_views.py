@@ -11,11 +11,11 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import EVERYBODY, may, requires
 from sealbus.web.api.health import current_health
+from sealbus.web.http.rest import SubjectView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +59,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "not ready"}, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-class HealthView(APIView):
+class HealthView(SubjectView):
     """The parts of the site."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": may(Action.ADMINISTER)}

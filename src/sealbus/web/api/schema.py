@@ -16,10 +16,10 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework import serializers
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from sealbus.web.access.requirement import SIGNED_IN
 from sealbus.web.http.authentication import GatePermission, SubjectAuthentication
+from sealbus.web.http.rest import SubjectView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +34,7 @@ __all__ = ["IndexSerializer", "IndexView", "SchemaView"]
 _RENDERERS = [OpenApiJsonRenderer2, OpenApiYamlRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer]
 
 
-class SchemaView(SpectacularAPIView):
+class SchemaView(SubjectView, SpectacularAPIView):
     """OpenAPI as JSON, or as YAML if the caller accepts that."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}
@@ -58,7 +58,7 @@ class IndexSerializer(serializers.Serializer[Any]):
     resources = serializers.DictField(child=serializers.CharField())
 
 
-class IndexView(APIView):
+class IndexView(SubjectView):
     """The list of resources."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}

@@ -2,7 +2,7 @@
 
 | status | where |
 | --- | --- |
-| 400 | every operation with parameters or a body |
+| 400 | every operation: an unknown query parameter is refused |
 | 401, 403 | every operation that is not open to everybody |
 | 404 | every operation that names an object |
 | 409 | every change |
@@ -32,7 +32,7 @@ _TEXTS = {
     409: "Not possible in the present state, or changed by another caller meanwhile",
     413: "The body is too large",
     414: "Too many ids for one address",
-    415: "The content type is not supported",
+    415: "The content type is not accepted; `detail` names those that are",
     431: "The head of the request is too large: ask for fewer ids",
     429: "Too many requests; `Retry-After` has the seconds to wait",
     503: "Not possible now; `Retry-After` has the seconds to wait",
@@ -105,13 +105,15 @@ def _describe(path: str, method: str, operation: dict[str, Any]) -> None:
     is_public = {} in operation.get("security", ()) or not operation.get("security", ())
     parameters = operation.get("parameters", ())
     named = {parameter["name"] for parameter in parameters}
-    possible = {429: True, 503: True, 401: not is_public, 403: True, 404: "{" in path or bool(named & _OBJECTS)}
-    possible |= {
-        400: has_body or bool(operation.get("parameters")),
-        413: has_body,
-        415: has_body,
-        409: method in _CHANGES,
+    possible = {
+        400: True,
+        429: True,
+        503: True,
+        401: not is_public,
+        403: True,
+        404: "{" in path or bool(named & _OBJECTS),
     }
+    possible |= {413: has_body, 415: has_body, 409: method in _CHANGES}
     takes_ids = any(parameter.get("schema", {}).get("type") == "array" for parameter in parameters)
     possible |= dict.fromkeys(_TOO_LONG, takes_ids)
     responses = operation.setdefault("responses", {})

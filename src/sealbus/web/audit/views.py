@@ -10,7 +10,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import may
@@ -31,7 +30,7 @@ from sealbus.web.audit.services import begin_export
 from sealbus.web.audit.verification import verify_chain
 from sealbus.web.http.authentication import rest_subject
 from sealbus.web.http.paging import url_behind
-from sealbus.web.http.rest import SubjectViewSet
+from sealbus.web.http.rest import SubjectView, SubjectViewSet
 from sealbus.web.http.streams import streamed
 from sealbus.web.http.strict import query_of
 
@@ -53,10 +52,11 @@ def _filter_of(query: Mapping[str, Any]) -> EntryFilter:
     return EntryFilter(**{name: query[name] for name in EntryFilter.__slots__ if name in query})
 
 
-class EntriesView(APIView):
+class EntriesView(SubjectView):
     """Entries, newest first."""
 
     access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
+    queries: ClassVar[frozenset[str]] = frozenset({"get"})
 
     @extend_schema(operation_id="audit_entries_list", parameters=[PageQuery], responses=PageSerializer)
     def get(self, request: Request) -> Response:
@@ -68,7 +68,7 @@ class EntriesView(APIView):
         return Response({"results": EntrySerializer(found, many=True).data, "next": following})
 
 
-class EntryView(APIView):
+class EntryView(SubjectView):
     """One entry."""
 
     access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
@@ -80,10 +80,11 @@ class EntryView(APIView):
         return Response(EntrySerializer(entry).data)
 
 
-class ExportView(APIView):
+class ExportView(SubjectView):
     """Entries as a file, oldest first."""
 
     access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
+    queries: ClassVar[frozenset[str]] = frozenset({"get"})
 
     @extend_schema(parameters=[ExportQuery], responses=_FILES)
     def get(self, request: Request) -> HttpResponseBase:
@@ -96,10 +97,11 @@ class ExportView(APIView):
         return streamed(request._request, pieces, content_type=content_type, filename=f"audit.{kind}")
 
 
-class VerifyView(APIView):
+class VerifyView(SubjectView):
     """Whether the chain is intact."""
 
     access: ClassVar[Mapping[str, Requirement]] = _MAY_READ
+    queries: ClassVar[frozenset[str]] = frozenset({"get"})
 
     @extend_schema(parameters=[VerifyQuery], responses=VerdictSerializer)
     def get(self, request: Request) -> Response:

@@ -6,10 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from sealbus.errors import ConfigError
+from sealbus.variables import refuse_unknown
 from sealbus.web.config.environment import KEY_FILE, load_environment
 from sealbus.web.config.exposure import exposure_of
 from sealbus.web.config.folder_lock import own_folder
-from sealbus.web.config.variables import refuse_unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -107,14 +107,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def refused(request: HttpRequest, verdict: GateVerdict) -> HttpResponse:
-    """GATE_REFUSAL_VIEW: what the gate answers."""
+def refused(request: HttpRequest, verdict: GateVerdict, missing: str) -> HttpResponse:
+    """GATE_REFUSAL_VIEW: what the gate answers. `missing` names the right; empty: it is not a right that is missing."""
     words = REFUSALS[verdict]
     if verdict is GateVerdict.SIGN_IN and "Authorization" in request.headers:
         words = INVALID_TOKEN
     elif verdict is GateVerdict.SIGN_IN and surface_of(request.path) is Surface.PAGE and not is_fragment(request):
         return redirect_to_sign_in(request)
-    response = _answer(request, words.status, words.type, words.detail)
+    response = _answer(request, words.status, words.type, missing or words.detail)
     if words.status is HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = TOKEN_CHALLENGE
     return response

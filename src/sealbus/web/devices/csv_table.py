@@ -48,6 +48,9 @@ def write_csv(columns: Mapping[str, Cell], rows: Iterable[Sequence[Any]]) -> byt
 def read_csv(content: bytes, columns: Mapping[str, Cell], report: Report) -> list[Row]:
     """The rows of a table; cells that cannot be read go to the report. An empty cell is the column's empty value."""
     text = _decoded(content)
+    if not text.strip():
+        report.add(1, "", "the table is empty", "write the names of the columns into the first line")
+        return []
     delimiter = _delimiter(text)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []

@@ -348,10 +348,13 @@ OF = {
 }
 
 PARAMETERS = {
+    "after": "Where the page before ended; `next` has it.",
     "archived": "True: those that are archived, and no others.",
+    "bucket": "The length of a bucket; days begin at local midnight of the site.",
     "connection": "Of this connection, by its id.",
     "device": "Of this device, by its id.",
     "dry_run": "Store nothing: answer what would be done.",
+    "end": "The end of the range, as `start`; left out: now.",
     "file": "The format of the file.",
     "group": "Of this group, by its id.",
     "id": "The id of the object.",
@@ -363,12 +366,16 @@ PARAMETERS = {
     "result": "With this result.",
     "role": "Of this role, by its id.",
     "sequence": "The number of the entry.",
+    "source": "Samples as they were stored (raw), or rollups.",
+    "start": "The beginning of the range, RFC 3339 with a zone, or microseconds since 1970.",
     "state": "In this state.",
     "tag": "The id of the tag.",
+    "tags": "The ids of the tags, separated by commas.",
     "target_id": "About the object with this id.",
     "target_kind": "About objects of this kind.",
     "user": "Of this user, by its id.",
     "username": "The user of this name.",
+    "width": "The width of the drawing in pixels: each gets its minimum and its maximum.",
 }
 
 

@@ -70,8 +70,17 @@ def answer_problem(error: Exception, context: Any) -> Response | None:
     else:
         codes = error.get_codes()
         code = codes if isinstance(codes, str) else "error"
-        response.data = problem_body(response.status_code, code.replace("_", "-"), str(error.detail))
+        detail = _accepted(context) if isinstance(error, exceptions.UnsupportedMediaType) else str(error.detail)
+        response.data = problem_body(response.status_code, code.replace("_", "-"), detail)
     return response
+
+
+def _accepted(context: Any) -> str:
+    """Which media types the route accepts."""
+    given = context["request"].content_type
+    accepted = " or ".join(parser.media_type for parser in context["view"].parser_classes)
+    said = f"A body of the type {given} is not accepted here" if given else "The body has no Content-Type"
+    return f"{said}: send {accepted}"
 
 
 def _errors(response: Response) -> Any:

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.http.authentication import rest_subject
-from sealbus.web.http.strict import Strict, query_of
+from sealbus.web.http.rest import SubjectView
 from sealbus.web.trends.collector_request import request_collector_state
 
 if TYPE_CHECKING:
@@ -65,7 +64,7 @@ class CollectorShown(serializers.Serializer[Any]):
     history = SamplesShown(allow_null=True)
 
 
-class CollectorView(APIView):
+class CollectorView(SubjectView):
     """The state of the collector."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": may(Action.VIEW)}
@@ -73,7 +72,6 @@ class CollectorView(APIView):
     @extend_schema(operation_id="collector_retrieve", responses=CollectorShown)
     def get(self, request: Request) -> Response:
         """The state of each connection, and the rows that cannot be collected."""
-        query_of(request, Strict)
         subject, state = rest_subject(request), request_collector_state()
         if state is None:
             nothing = {"answers": False, "connections": [], "problems": [], "history": None}

@@ -8,16 +8,13 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from sealbus.samples import US_PER_S
 from sealbus.web.http.strict import Strict
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = [
     "MAX_POINTS",
@@ -166,24 +163,10 @@ class ExportQuery(_Range):
 
 
 _INSTANT = ({"type": "string", "format": "date-time"}, {"type": "integer", "minimum": 0, "maximum": _END_OF_TIME_US})
-_DESCRIPTIONS: Mapping[str, str] = {
-    "tags": "Ids separated by commas.",
-    "device": "All tags of this device.",
-    "group": "All tags of this group.",
-    "tag": "The id of the tag.",
-    "start": "RFC 3339 with a zone, or microseconds since 1970.",
-    "end": "As start; default: now.",
-    "after": "Where the page before ended; `next` has it.",
-    "width": "Pixels: each gets its minimum and its maximum.",
-    "bucket": "Days begin at local midnight of the site.",
-    "page_size": "How many samples are on a page.",
-    "file": "The file format.",
-    "source": "Samples as they were stored, or rollups.",
-}
 
 
 def described(kind: type[Strict]) -> list[OpenApiParameter]:
-    """The parameters for the API document."""
+    """The parameters for the API document, which words them (`http.field_help`)."""
     return [_described(name, field) for name, field in kind().fields.items()]
 
 
@@ -205,6 +188,4 @@ def _described(name: str, field: Any) -> OpenApiParameter:
             schema = {"type": "integer", "minimum": field.min_value, "maximum": field.max_value}
     if not field.required and field.default is not serializers.empty:
         schema["default"] = field.default
-    return OpenApiParameter(
-        name, schema, required=field.required, description=_DESCRIPTIONS[name], style="form", explode=False
-    )
+    return OpenApiParameter(name, schema, required=field.required, style="form", explode=False)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
-from rest_framework.views import APIView
 
 from sealbus.errors import LocalError
 from sealbus.history import Bucket, Cursor, HistoryUnavailable
@@ -15,6 +14,7 @@ from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.errors import Invalid, NotFound, Unavailable
 from sealbus.web.http.authentication import rest_subject
 from sealbus.web.http.paging import url_behind
+from sealbus.web.http.rest import SubjectView
 from sealbus.web.http.streams import streamed
 from sealbus.web.http.strict import query_of
 from sealbus.web.trends import parameters, responses, serializers
@@ -35,8 +35,9 @@ _MAY_VIEW: Mapping[str, Requirement] = {"GET": may(Action.VIEW)}
 _RETRY_AFTER_S = 5
 
 
-class _View(APIView):
+class _View(SubjectView):
     access: ClassVar[Mapping[str, Requirement]] = _MAY_VIEW
+    queries: ClassVar[frozenset[str]] = frozenset({"get"})
 
     def handle_exception(self, exc: Exception) -> Any:
         """A history store that does not answer is 503, not a fault of the request."""
@@ -77,6 +78,8 @@ class ValuesView(_View):
 
 class ValueView(_View):
     """One current value."""
+
+    queries: ClassVar[frozenset[str]] = frozenset()
 
     @extend_schema(responses=serializers.ValueAnswer)
     def get(self, request: Request, tag: int) -> HttpResponseBase:

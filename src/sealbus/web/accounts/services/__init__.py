@@ -8,6 +8,7 @@ from sealbus.web.accounts.services.groups import (
     archive_group,
     change_group,
     create_group,
+    hold_groups,
     restore_group,
 )
 from sealbus.web.accounts.services.links import (
@@ -58,6 +59,7 @@ __all__ = [
     "end_sessions",
     "flush_refusals",
     "forget_credential",
+    "hold_groups",
     "issue_token",
     "keep_credential",
     "open_emergency",

@@ -8,6 +8,7 @@ from sealbus.web.access.actions import Action
 from sealbus.web.access.require import require
 from sealbus.web.accounts.models import Assignment
 from sealbus.web.accounts.services.changing import changing_rights, unique
+from sealbus.web.accounts.services.groups import hold_groups
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.errors import Invalid
 
@@ -30,6 +31,7 @@ def assign(*, subject: Subject, user: User, role: Role, group: Group | None) -> 
     if group is not None and group.archived_at is not None:
         raise Invalid({"group": ["This group is archived"]})
     with changing_rights():
+        hold_groups([group.pk] if group is not None else [])
         with unique("assignment"):
             assignment = Assignment.objects.create(user=user, role=role, group=group)
         append(Event(subject.actor, "role.assign", _target(user), detail={"new": _described(assignment)}))

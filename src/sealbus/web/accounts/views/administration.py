@@ -54,6 +54,7 @@ class _Administered(mixins.RetrieveModelMixin, mixins.ListModelMixin, SubjectVie
 class UsersView(_Administered):
     """Users. Deleting a user deactivates the account."""
 
+    queries: ClassVar[frozenset[str]] = frozenset({"list"})
     queryset = User.objects.all()
     serializer_class = UserShown
     access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(
@@ -190,6 +191,7 @@ class GroupsView(_Administered):
 class AssignmentsView(_Administered):
     """Which user has which role where."""
 
+    queries: ClassVar[frozenset[str]] = frozenset({"list"})
     queryset = Assignment.objects.select_related("user", "role", "group").order_by("pk")
     serializer_class = AssignmentShown
     access: ClassVar[Mapping[str, Requirement]] = dict.fromkeys(("list", "retrieve", "create", "destroy"), _ADMINISTER)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 from django.contrib.auth import logout
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from sealbus.web.access.requirement import EVERYBODY, Requirement
 from sealbus.web.accounts import services
 from sealbus.web.accounts.serializers import LinkForm, PasswordForm, SetUpForm, SetUpShown, UserShown
 from sealbus.web.accounts.subjects import EMERGENCY_KEY
 from sealbus.web.http.authentication import rest_subject
+from sealbus.web.http.rest import SubjectView
 from sealbus.web.http.strict import body_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["EmergencyView", "PasswordLinkView", "SetUpView", "enter_emergency"]
 
 
-class SetUpView(APIView):
+class SetUpView(SubjectView):
     """The first start."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": EVERYBODY, "POST": EVERYBODY}
@@ -42,7 +42,7 @@ class SetUpView(APIView):
         return Response(UserShown(user).data, status=201)
 
 
-class PasswordLinkView(APIView):
+class PasswordLinkView(SubjectView):
     """A new password, by a link from an administrator."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}
@@ -54,7 +54,7 @@ class PasswordLinkView(APIView):
         return Response(status=204)
 
 
-class EmergencyView(APIView):
+class EmergencyView(SubjectView):
     """The view in an emergency, by a link from the shell of the site's machine."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}

@@ -8,7 +8,6 @@ from allauth.mfa.models import Authenticator
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import Requirement, may
@@ -18,7 +17,7 @@ from sealbus.web.accounts.reviewing import MeShown, ReviewShown, shown_subject
 from sealbus.web.accounts.serializers import IssuedTokenShown, TokenForm, TokenShown
 from sealbus.web.accounts.subjects import used_second_factor
 from sealbus.web.http.authentication import rest_subject
-from sealbus.web.http.rest import SubjectViewSet
+from sealbus.web.http.rest import SubjectView, SubjectViewSet
 from sealbus.web.http.strict import body_of
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ __all__ = ["AccessReviewView", "MeView", "TokensView"]
 _ONESELF = Requirement(people_only=True)
 
 
-class MeView(APIView):
+class MeView(SubjectView):
     """The caller."""
 
     access: ClassVar[Mapping[str, Requirement]] = {"GET": Requirement(before_second_factor=True)}

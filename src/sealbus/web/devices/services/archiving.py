@@ -13,11 +13,11 @@ from django.utils import timezone
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.require import require
-from sealbus.web.accounts.models import Group
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import dependents
 from sealbus.web.devices.models import Connection, Device, Tag
-from sealbus.web.devices.services.audited_writes import compare_and_swap, kind_of, record
+from sealbus.web.devices.services.audited_writes import compare_and_swap, record
+from sealbus.web.devices.services.parents import hold_parents
 from sealbus.web.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
@@ -81,11 +81,11 @@ def restore(*, row: _Row, subject: Subject) -> None:
     require(subject, Action.CONFIGURE, *_groups(row, devices))
     if row.archived_at is None:
         return
-    _refuse_without_parent(row, devices)
     then: datetime.datetime = row.archived_at
     try:
         with transaction.atomic():
             bump_version("plan")
+            hold_parents(row, _groups(row, devices.filter(archived_at=then)))
             counts = {
                 "devices": devices.filter(archived_at=then).exclude(pk=_own_id(row, Device)).update(archived_at=None)
             }
@@ -124,17 +124,3 @@ def _refuse_if_needed(tags: list[int], subject: Subject) -> None:
     seen = [f"{tag.device.name}/{tag.name}" for tag in needing if groups is None or tag.device.group_id in groups]
     shown = ", ".join(seen[:_MAX_NAMES]) or "some that you cannot see"
     raise Conflict(f"{len(needing)} calculated tags need it: {shown}. Change those first", code="needed")
-
-
-def _refuse_without_parent(row: _Row, devices: QuerySet[Any]) -> None:
-    groups = _groups(row, devices.filter(archived_at=row.archived_at))
-    group = Group.objects.filter(pk__in=groups, archived_at__isnull=False).first()
-    if group is not None:  # in it nobody would find what is polled
-        raise Conflict(f'The group "{group.name}" is archived: restore that first', code="archived")
-    parent: Connection | Device | None = None
-    if isinstance(row, Tag):
-        parent = row.device
-    elif isinstance(row, Device):
-        parent = row.connection
-    if parent is not None and parent.archived_at is not None:
-        raise Conflict(f'Its {kind_of(parent)} "{parent}" is archived: restore that first', code="archived")

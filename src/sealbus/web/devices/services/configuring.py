@@ -23,6 +23,7 @@ from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.calculated import circle_in
 from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.services.audited_writes import alter, differing, insert
+from sealbus.web.devices.services.parents import PARENT_MEMBERS, hold_parents
 from sealbus.web.errors import Conflict, Invalid
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def create(*, row: _Configured, subject: Subject) -> _Configured:
     require(subject, Action.CONFIGURE, *groups_touched(row, {}))
     with transaction.atomic():
         bump_version("plan")
+        hold_parents(row, _own_groups(row))
         insert(row, subject=subject)
         _refuse_circles(row, subject)
     return row
@@ -54,6 +56,8 @@ def change(*, row: _Configured, fields: Mapping[str, Any], subject: Subject) -> 
         with transaction.atomic():
             bump_version("plan")
             alter(row, new, subject=subject)
+            if new.keys() & PARENT_MEMBERS:
+                hold_parents(row, _own_groups(row))
             _refuse_circles(row, subject)
     return row
 
@@ -75,6 +79,11 @@ def groups_touched(row: _Configured, fields: Mapping[str, Any]) -> set[int | Non
         if moves and connection is not None:
             groups.add(connection.group_id)
     return groups
+
+
+def _own_groups(row: _Configured) -> list[int]:
+    """The group to lock. That of a tag is kept by its device, which is in it."""
+    return [] if isinstance(row, Tag) else [row.group_id]
 
 
 def _refuse_circles(row: _Configured, subject: Subject) -> None:

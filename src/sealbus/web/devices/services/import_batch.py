@@ -228,6 +228,10 @@ class Batch:
         """Whether storing it would change anything."""
         return bool(self._new or self._changed)
 
+    def group_ids(self) -> set[int]:
+        """The groups that new rows come into."""
+        return set() if self._table is Table.TAGS else {row.group_id for row in self._new}
+
     def store(self) -> None:
         """Write all rows, in a few statements for each five hundred."""
         model = MODELS[self._table]

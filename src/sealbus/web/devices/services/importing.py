@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
+from sealbus.web.accounts.services import hold_groups
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append, append_all
 from sealbus.web.coordination.versions import bump_version, read_version
@@ -83,6 +84,7 @@ def import_rows(
                 bump_version("plan")
                 if read_version("plan") != seen + 1:
                     raise _Overtaken
+                _hold(batch)
                 batch.store()
                 details = [_detail(report), *({"rows": part} for part in batch.changes())]
                 append_all([Event(subject.actor, deed, operation.about, Result.DONE, each) for each in details])
@@ -113,6 +115,14 @@ def _judged(table: Table, rows: Sequence[Row], report: Report, subject: Subject,
         batch.add(row)
     batch.wire()
     return batch
+
+
+def _hold(batch: Batch) -> None:
+    """Keep the groups of new rows from being archived: archiving one does not change the plan."""
+    try:
+        hold_groups(batch.group_ids())
+    except Conflict:
+        raise _Overtaken from None  # judged again, the rows name a group that is not there
 
 
 def _outcome(subject: Subject, deed: str, about: Target, report: Report, *, dry_run: bool) -> Event:

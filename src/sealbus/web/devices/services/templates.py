@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.require import require
+from sealbus.web.access.requirement import needs
 from sealbus.web.audit.models import Result
 from sealbus.web.audit.services import Event, Target, append
 from sealbus.web.devices.columns import Table
@@ -52,8 +53,9 @@ def import_template(*, document: Mapping[str, Any], report: Report, subject: Sub
         versions = Template.objects.select_for_update().filter(name=document["name"])
         newest = versions.aggregate(newest=Max("number"))["newest"] or 0
         number = document.get("number", newest + 1)
-        if versions.filter(number=number).exists():
-            raise Conflict(f"Version {number} of this template exists already", code="name-taken")
+        if taken := versions.filter(number=number).first():
+            state = "exists already" if taken.archived_at is None else "exists already, archived"
+            raise Conflict(f"Version {number} of this template {state}: leave the number out", code="name-taken")
         template = _template(document, number, shipped=False)
         template.save(force_insert=True)
         detail = {"tags": len(document["tags"]), "number": number}
@@ -69,11 +71,11 @@ def _check_may_publish(name: str, subject: Subject) -> None:
         return
     if not subject.rights.allows_anywhere(Action.CONFIGURE):
         note_refused(subject, Action.CONFIGURE.value)
-        raise Forbidden
+        raise Forbidden(needs(Action.CONFIGURE, "in a group"))
     if Template.objects.filter(name__iexact=name).exists():  # "abb b23" would stand beside "ABB B23" in the list
         note_refused(subject, Action.CONFIGURE.value)
         raise Forbidden(
-            "A new version of a template needs the right to configure all groups; ask for it, or write another name"
+            'A new version of a template needs the right "configure" in all groups; ask for it, or write another name'
         )
 
 

@@ -59,6 +59,7 @@ class CommandViewSet(SubjectViewSet):
         "retrieve": may(Action.VIEW),
         "withdraw": may(Action.VIEW),
     }
+    queries: ClassVar[frozenset[str]] = frozenset({"list", "retrieve"})
     queryset = Command.objects.select_related("device", "connection").order_by("-id")
     serializer_class = CommandShown
     lookup_value_regex = "[0-9]{1,18}"

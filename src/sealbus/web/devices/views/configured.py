@@ -23,7 +23,7 @@ from sealbus.web.devices.models import Connection, Device, Tag
 from sealbus.web.devices.serializers import ConnectionForm, DeviceForm, TagForm
 from sealbus.web.devices.tables import rows_of
 from sealbus.web.devices.views.command_actions import ConnectionCommands, DeviceCommands, TagCommands
-from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of
+from sealbus.web.devices.views.exchange import CsvParser, ImportQuery, ReportShown, answer, file_of, table_of
 from sealbus.web.http.json_bodies import JsonBody
 from sealbus.web.http.rest import SubjectViewSet
 from sealbus.web.http.strict import Strict, body_of, query_of
@@ -103,7 +103,7 @@ class ConfiguredViewSet(SubjectViewSet):
     http_method_names = ["get", "post", "patch", "delete", "head"]  # noqa: RUF012 - as the framework declares it
     queryset: QuerySet[Any]
     table: ClassVar[Table]
-    queries: ClassVar[frozenset[str]] = frozenset({"import_table"})
+    queries: ClassVar[frozenset[str]] = frozenset({"list", "export", "import_table"})
     filter_form: ClassVar[type[Strict]] = _Filter
     export_form: ClassVar[type[Strict]] = _ExportFilter
     filters: ClassVar[Mapping[str, str]] = {}
@@ -179,7 +179,7 @@ class ConfiguredViewSet(SubjectViewSet):
         dry_run = query_of(request, ImportQuery)["dry_run"]
         report = Report()
         with services.import_slot(self.subject):
-            rows = rows_of(request.data, self.table, report)
+            rows = rows_of(table_of(request), self.table, report)
             services.import_rows(table=self.table, rows=rows, report=report, subject=self.subject, dry_run=dry_run)
         return answer(report, dry_run=dry_run)
 
@@ -226,7 +226,7 @@ class DeviceViewSet(DeviceCommands, ConfiguredViewSet):
         "sunspec": may(Action.CONFIGURE),
         "sunspec_tags": may(Action.CONFIGURE),
     }
-    queries: ClassVar[frozenset[str]] = frozenset({"import_table", "sunspec_tags"})
+    queries: ClassVar[frozenset[str]] = ConfiguredViewSet.queries | {"sunspec_tags"}
     table = Table.DEVICES
     queryset = Device.objects.select_related("connection", "group").order_by("name", "id")
     serializer_class = DeviceForm

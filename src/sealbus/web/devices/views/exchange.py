@@ -14,6 +14,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
+from rest_framework.utils.mediatypes import media_type_matches
 
 from sealbus.web.devices.columns import Table
 from sealbus.web.devices.exporting import export_csv, export_json
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
     from typing import IO
 
     from django.db.models import QuerySet
+    from rest_framework.request import Request
 
     from sealbus.web.access.subject import Subject
     from sealbus.web.devices.interchange import Report
 
-__all__ = ["CsvParser", "ImportQuery", "ReportShown", "RowProblemShown", "answer", "file_of"]
+__all__ = ["CsvParser", "ImportQuery", "ReportShown", "RowProblemShown", "answer", "file_of", "table_of"]
 
 _MAX = 8 * 1024 * 1024
 
@@ -47,6 +49,14 @@ class CsvParser(BaseParser):
         if len(content) > _MAX:
             raise ParseError(f"the table has more than {_MAX // 1024 // 1024} MiB; import it in parts")
         return content
+
+
+def table_of(request: Request) -> Any:
+    """The body: the bytes of a CSV table, or a JSON document. The framework calls no parser for an empty body: it has no
+    bytes, and must not be taken for JSON.
+    """
+    is_csv = media_type_matches(CsvParser.media_type, request.content_type)
+    return b"" if is_csv and not request.data else request.data
 
 
 class ImportQuery(Strict):

@@ -15,7 +15,6 @@ from sealbus.web.devices import services
 from sealbus.web.devices.models import AllowedNetwork, RetentionClass, SerialPattern
 from sealbus.web.devices.serializers import AllowedNetworkForm, RetentionForm, SerialPatternForm
 from sealbus.web.http.rest import SubjectViewSet
-from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +39,6 @@ class _Setting(SubjectViewSet):
 
     def list(self, request: Request) -> Response:
         """All of them, in pages."""
-        query_of(request, Strict, paged=True)
         page = self.paginate_queryset(self.get_queryset())
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 

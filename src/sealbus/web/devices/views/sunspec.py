@@ -9,7 +9,6 @@ from sealbus.web.access.requirement import Requirement, may
 from sealbus.web.devices.serializers.sunspec import SunSpecModelShown
 from sealbus.web.devices.sunspec import model_definition, model_ids
 from sealbus.web.http.rest import SubjectViewSet
-from sealbus.web.http.strict import Strict, query_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +27,5 @@ class SunSpecModelViewSet(SubjectViewSet):
 
     def list(self, request: Request) -> Response:
         """All of them by number, in pages."""
-        query_of(request, Strict, paged=True)
         page = self.paginate_queryset([model_definition(model_id) for model_id in model_ids()])
         return self.get_paginated_response(self.get_serializer(page, many=True).data)

@@ -52,7 +52,7 @@ class TemplateViewSet(SubjectViewSet):
     }
     queryset = Template.objects.order_by("name", "-number")
     serializer_class = TemplateShown
-    queries: ClassVar[frozenset[str]] = frozenset({"create", "apply"})
+    queries: ClassVar[frozenset[str]] = frozenset({"list", "create", "apply"})
     lookup_value_regex = "[0-9]{1,18}"
 
     @extend_schema(parameters=[_Filter], responses=TemplateListed(many=True))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sealbus.errors import ConfigError
-from sealbus.web.config.variables import KNOWN, refuse_unknown
+from sealbus.variables import KNOWN, refuse_unknown
 
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,12 +1,14 @@
 """The names of the variables. One that is not among them is refused: a misspelt setting would be left out in silence.
 
-A site whose SEALBUS_DATABASE is misspelt would start with an empty SQLite file. Kubernetes sets variables of its own for
-each service in a namespace, whose names begin with that of the service: those are not settings, and pass.
+A site whose SEALBUS_DATABASE is misspelt would start with an empty SQLite file, and one whose SEALBUS_HOME is misspelt
+would be made elsewhere. The site asks when it boots, every command when it begins.
+
+Kubernetes sets variables of its own for each service in a namespace, whose names begin with that of the service: those are
+not settings, and pass.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -43,6 +45,8 @@ def refuse_unknown(variables: Mapping[str, str]) -> None:
             or _is_service(name, variables[name])
         ):
             continue
+        import difflib  # only for the error: commands start without it
+
         near = difflib.get_close_matches(name.upper(), KNOWN, n=1)
         hint = f"did you mean {near[0]}? Or remove it" if near else "remove it; docs/site.md lists the variables"
         raise ConfigError("there is no such variable", key=name, hint=hint)
