@@ -1,7 +1,8 @@
 """Every route and method, socket and background action, tried by every kind of caller, against the table that people
 have read: matrix.toml. The docstring of matrix_world.py explains how to add a row.
 
-In the table, `in` means that the request was admitted: not answered with 401, 403 or 404; where BODIES has a good body,
+In the table, `in` means that the request was admitted: not answered with 401 (a page: led to the sign-in), 403
+or 404; where BODIES has a good body,
 also not 400, which is the answer to an object in the body that the caller does not see. Each line of six stands for
 the shipped roles in the order Viewer, Operator, Engineer, Security officer, Auditor, Administrator, who hold them in all
 groups (`everywhere`), in the group of the thing that is asked for (`home`), or only in another (`away`). For the views of
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from django.core.cache import caches
 from django.db import connection, transaction
+from django.urls import reverse
 from drf_spectacular.generators import SchemaGenerator
 
 from sealbus.web.access.gate import refused
@@ -53,6 +55,8 @@ def _ask(route: Route, caller: Caller, home: Group) -> str:
         transaction.set_rollback(True)
     assert answer.status_code != 429, route.row
     assert answer.status_code < 500 or route.name.startswith("health"), f"{route.row}: {answer.status_code}"
+    if answer.status_code == 302 and answer["Location"].startswith(reverse("account_login")):
+        return "401"  # a page asks for a sign-in by showing the form
     refusals = (400, 401, 403, 404) if route.row in BODIES else (401, 403, 404)
     return str(answer.status_code) if answer.status_code in refusals else "in"
 

@@ -86,7 +86,9 @@ class Rules:
         problems = _by_column((each.key, each) for each in found)
         low, high = row.get("normal_low"), row.get("normal_high")
         if low is not None and high is not None and low > high:
-            problems["normal_low"] = [f"{low:g} is above normal_high, {high:g}; write the lower end of the normal range"]
+            problems["normal_low"] = [
+                f"{low:g} is above normal_high, {high:g}; write the lower end of the normal range"
+            ]
         if calculated.inputs and "inputs" not in problems and not self.inputs_later:
             for name in unseen_inputs(calculated.inputs, self.subject):
                 text = f'the input "{name}" is not a tag that you can see; write the id of another one'

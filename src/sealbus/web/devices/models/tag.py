@@ -101,7 +101,9 @@ class Tag(Archivable):
                 condition=Q(low__isnull=True) | Q(high__isnull=True) | Q(low__lte=F("high")), name="devices_tag_range"
             ),
             models.CheckConstraint(
-                condition=Q(normal_low__isnull=True) | Q(normal_high__isnull=True) | Q(normal_low__lte=F("normal_high")),
+                condition=Q(normal_low__isnull=True)
+                | Q(normal_high__isnull=True)
+                | Q(normal_low__lte=F("normal_high")),
                 name="devices_tag_normal_range",
             ),
             models.CheckConstraint(
