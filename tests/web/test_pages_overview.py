@@ -23,7 +23,7 @@ MARKUP = "<img src=x onerror=alert(1)>"
 def shown(actions: tuple[Action, ...] = (Action.VIEW,), group: Any = None) -> str:
     answer = signed_in(a_user("anna", *actions, group=group)).get("/")
     assert answer.status_code == 200
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 @pytest.mark.django_db
