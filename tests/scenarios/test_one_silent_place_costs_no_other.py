@@ -222,6 +222,22 @@ async def test_silent_blocks_do_not_delay_a_good_one(tmp_path: Path) -> None:
         assert site.collector.state().connections[0].silent_units == ()
 
 
+async def test_silent_blocks_end_the_connection_of_the_others_only_while_they_are_new(tmp_path: Path) -> None:
+    silent = range(500, 4500, 1000)
+    async with open_device() as device, open_collector(tmp_path) as site:
+        failing(device, "silence", *silent)
+        site.apply(on(device, "silence", *neighbours(2), *(each for at in silent for each in neighbours(1, first=at))))
+        await until(lambda: all(_times_asked(device, address) >= 2 for address in silent), within_s=60.0)
+        connections = device.connections
+        await until(lambda: all(_times_asked(device, address) >= 4 for address in silent), within_s=60.0)
+        assert device.connections == connections
+        assert site.collector.state().connections[0].why == ""
+
+
+def _times_asked(device: ScriptedDevice, address: int) -> int:
+    return sum(struct.unpack_from(">H", request, 8) == (address,) for request in device.requests)
+
+
 async def test_a_tag_that_was_not_asked_keeps_its_value_and_then_grows_stale(tmp_path: Path) -> None:
     tags = [each for first in range(0, 1000, 100) for each in neighbours(1, first=first, stale_after_s=1.5)]
     async with open_device() as device, open_collector(tmp_path) as site:

@@ -241,7 +241,10 @@ class AwaitedCalls:
     # -- machinery
 
     def _begin_read(self, kind: ReadKind, address: int, count: int, unit: int) -> asyncio.Future[bytes]:
-        return self._submit(self._prepared(kind, address, count, unit))
+        # `_prepared`, written out: a call less for each read
+        return self._submit(
+            self._cache.read(kind, address, count, self._unit_id if unit is OWN_UNIT else self._allowed(unit))
+        )
 
     def _prepared(self, kind: ReadKind, address: int, count: int, unit: int) -> WireRequest:
         return self._cache.read(kind, address, count, self._unit_id if unit is OWN_UNIT else self._allowed(unit))

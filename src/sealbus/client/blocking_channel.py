@@ -136,8 +136,9 @@ class BlockingChannel:
     def unit_answered(self, transaction: Transaction) -> None:
         self._breaker.answered(transaction, time.monotonic())
 
-    def unit_silent(self, transaction: Transaction) -> None:
+    def unit_silent(self, transaction: Transaction) -> bool:
         self._breaker.silent(transaction, time.monotonic())
+        return not self._breaker.is_ignored(transaction)
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1

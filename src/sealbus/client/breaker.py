@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["UnitBreaker"]
 
 _Key = TypeVar("_Key")
+_AnyHold = TypeVar("_AnyHold", bound="_Hold")
 _TRIPS_AFTER = 3
 _FIRST_WAIT_S = 1.0
 _MAX_WAIT_S = 30.0
@@ -65,13 +66,22 @@ class _Hold:
 
 
 @dataclass(slots=True)
+class _Question(_Hold):
+    answers: int | None = None
+    """What the unit had answered when this question timed out last."""
+    is_ignored: bool = False
+
+
+@dataclass(slots=True)
 class _Suspect:
     """A unit that left a request unanswered."""
 
     silent_at: float
+    answers: int = 0
+    """Of other questions, since then."""
     unit: _Hold = field(default_factory=_Hold)
     clients: dict[object, _Hold] = field(default_factory=dict)
-    questions: dict[tuple[object, bytes], _Hold] = field(default_factory=dict)
+    questions: dict[tuple[object, bytes], _Question] = field(default_factory=dict)
 
 
 class UnitBreaker:
@@ -91,7 +101,7 @@ class UnitBreaker:
             return True
         client = transaction.payer
         question = suspect.questions.get((client, _question(transaction)))
-        probes = [question] if question is not None and question.is_tripped else []
+        probes: list[_Hold] = [question] if question is not None and question.is_tripped else []
         own = suspect.clients.get(client)
         if own is not None and (own.is_tripped or suspect.unit.is_tripped):
             probes += [own, suspect.unit] if suspect.unit.is_tripped else [own]
@@ -107,6 +117,7 @@ class UnitBreaker:
         suspect = self.suspects.get(unit_id)
         if suspect is not None:
             client = transaction.payer
+            suspect.answers += 1
             suspect.questions.pop((client, _question(transaction)), None)
             suspect.clients.pop(client, None)
             if suspect.unit.is_tripped:
@@ -122,8 +133,10 @@ class UnitBreaker:
         suspect = self.suspects.setdefault(transaction.request.unit_id, _Suspect(now))
         suspect.silent_at = now
         client = transaction.payer
-        question = _hold_of((client, _question(transaction)), suspect.questions)
-        own = _hold_of(client, suspect.clients)
+        question = _hold_of((client, _question(transaction)), suspect.questions, _Question)
+        question.is_ignored = question.answers is not None and suspect.answers > question.answers
+        question.answers = suspect.answers
+        own = _hold_of(client, suspect.clients, _Hold)
         counts = not question.is_tripped
         question.silent(now, counts=True, max_wait_s=_MAX_WAIT_S, jitter=self._jitter())
         own.silent(now, counts=counts, max_wait_s=_MAX_WAIT_S, jitter=self._jitter())
@@ -132,6 +145,15 @@ class UnitBreaker:
         for unit_id in [each for each, one in self.suspects.items() if now - one.silent_at > _KEPT_S]:
             del self.suspects[unit_id]
         return trips
+
+    def is_ignored(self, transaction: Transaction) -> bool:
+        """Whether the unit has answered others between the last two time-outs of this question.
+
+        Then the connection is not the reason for the last one.
+        """
+        suspect = self.suspects.get(transaction.request.unit_id)
+        question = suspect and suspect.questions.get((transaction.payer, _question(transaction)))
+        return bool(question and question.is_ignored)
 
     def tripped(self) -> list[int]:
         """The unit ids that answer nobody now, in order."""
@@ -145,10 +167,10 @@ def _question(transaction: Transaction) -> bytes:
     return request.unit_and_pdu[1:4] if request.may_change_state else request.unit_and_pdu[1:]
 
 
-def _hold_of(key: _Key, holds: dict[_Key, _Hold]) -> _Hold:
+def _hold_of(key: _Key, holds: dict[_Key, _AnyHold], kind: type[_AnyHold]) -> _AnyHold:
     hold = holds.get(key)
     if hold is None:
         while len(holds) >= _MAX_HOLDS:
             del holds[next(iter(holds))]
-        hold = holds[key] = _Hold()
+        hold = holds[key] = kind()
     return hold

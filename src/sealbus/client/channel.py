@@ -33,7 +33,7 @@ from sealbus.transport import WriteCoalescer, dial
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from sealbus.endpoints import Endpoint
 
@@ -163,12 +163,11 @@ class Channel:
         """Fail the queued requests of `source`, which has disconnected; or only those that may change state."""
         for line in self._lines:
             line.abandon(source, only_writes=only_writes)
-        for transaction in self._queue.drop(source, only_writes=only_writes):
-            self._fail(transaction, Failure.ABANDONED)
+        self._fail_all(self._queue.drop(source, only_writes=only_writes), Failure.ABANDONED)
 
     async def open(self) -> None:
         """Open the first line now. Raises Unreachable."""
-        if self._lines[0].state is LineState.CLOSED:
+        if self._lines[0].state is _CLOSED:
             await self._open(self._begin_line(0))
 
     def close(self) -> None:
@@ -177,8 +176,7 @@ class Channel:
         self.reset("the channel was closed")
         if self._expiry is not None:
             self._expiry.cancel()
-        for transaction in self._queue.drop_all():
-            self._fail(transaction, Failure.ABANDONED)
+        self._fail_all(self._queue.drop_all(), Failure.ABANDONED)
 
     def reset(self, reason: str) -> None:
         """Close the lines; the next request opens new ones, as after a change of trust."""
@@ -261,7 +259,7 @@ class Channel:
         self._early_closes = self._early_closes + 1 if is_early else 0
         self._closes_after_answer |= self._early_closes >= _CLOSES_IN_A_ROW and not self.endpoint.scheme.is_serial
         if self._is_down(now):
-            self._fail_all(reason)
+            self._fail_all(self._queue.drop_all(), Failure.UNREACHABLE, reason)
         elif self._queue.length:
             self._open_another(now)
 
@@ -272,12 +270,13 @@ class Channel:
         self._backoff.succeeded()
         self._hooks.answering()
 
-    def unit_silent(self, transaction: Transaction) -> None:
+    def unit_silent(self, transaction: Transaction) -> bool:
         self.counters.silent += 1
         if self._breaker.silent(transaction, self.loop.time()):
             self._hooks.silent(transaction.request.unit_id)
-        for each in self._queue.drop_of_unit(transaction.request.unit_id, lambda each: not self._is_allowed(each)):
-            self._fail(each, Failure.UNIT_SILENT)
+        held_back = self._queue.drop_of_unit(transaction.request.unit_id, lambda each: not self._is_allowed(each))
+        self._fail_all(held_back, Failure.UNIT_SILENT)
+        return not self._breaker.is_ignored(transaction)
 
     def answer_dropped(self, reason: str) -> None:
         self.counters.dropped_answers += 1
@@ -339,7 +338,7 @@ class Channel:
             await self._open(line)
         except Unreachable as error:
             if all(each.state is LineState.CLOSED for each in self._lines):
-                self._fail_all(str(error))
+                self._fail_all(self._queue.drop_all(), Failure.UNREACHABLE, str(error))
 
     async def _open(self, line: Line) -> None:
         try:
@@ -382,14 +381,13 @@ class Channel:
         if not self.open_lines:
             self._hooks.unreachable(reason)
 
-    def _fail_all(self, reason: str) -> None:
-        for transaction in self._queue.drop_all():
-            self._fail(transaction, Failure.UNREACHABLE, reason)
+    def _fail_all(self, transactions: Iterable[Transaction], failure: Failure, detail: str = "") -> None:
+        for transaction in transactions:
+            self._fail(transaction, failure, detail)
 
     def _drop_expired(self) -> None:
         self._expiry = None
-        for transaction in self._queue.drop_expired(self.loop.time()):
-            self._fail(transaction, Failure.NOT_SENT_IN_TIME)
+        self._fail_all(self._queue.drop_expired(self.loop.time()), Failure.NOT_SENT_IN_TIME)
         if self._queue.length:
             self._set_expiry(self._queue.earliest())
 

@@ -147,7 +147,9 @@ class LineOwner(Protocol):
 
     def line_lost(self, line: Line, reason: str, end: LineEnd) -> None: ...
     def unit_answered(self, transaction: Transaction) -> None: ...
-    def unit_silent(self, transaction: Transaction) -> None: ...
+    def unit_silent(self, transaction: Transaction) -> bool:
+        """It timed out. False: not because of the connection, since the device answered others meanwhile."""
+
     def answer_dropped(self, reason: str) -> None: ...
     def noticed(self, oddity: Oddity) -> None: ...
 
@@ -316,15 +318,17 @@ class Line(asyncio.Protocol):
         self._timer = None
         now = self._loop.time()
         late = [number for number, each in self._pending.items() if each.answer_due <= now]
+        is_suspect = False
         for number in late:
             transaction = self._pending.pop(number)
             self._on_request_timeout(number)
             transaction.fail(Failure.NO_ANSWER, self._why_silent())
-            self._owner.unit_silent(transaction)
+            is_suspect |= self._owner.unit_silent(transaction)
         if self._pending:
             self._timer = self._loop.call_at(min(each.answer_due for each in self._pending.values()), self._expire)
         if late:
-            self._silences += 1
+            # Only these: a device that ignores some requests would lose its connection for each of them.
+            self._silences += is_suspect
             self._on_silence()
             self._freed()
 

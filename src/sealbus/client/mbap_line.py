@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MbapLine"]
 
 _RESETS_AFTER_SILENCES = 3
-_MAX_UNANSWERED = 256
+_MAX_UNANSWERED = 4096
 _BEFORE_UNIT_BYTES: Final = 6  # transaction id, protocol id and length; whatever has no more is not a whole ADU
 _OPEN: Final = LineState.OPEN  # read for each answer: a member of an Enum costs as much as a call
 

@@ -179,6 +179,16 @@ class ResyncingRtuStream(RtuResponseStream):
 
     def feed(self, data: bytes) -> list[bytes]:
         """Unit id and PDU, 2 to 254 bytes, of each frame that `data` completes, in order."""
+        # The usual case, without the scan: the data is one whole frame. The CRC of a frame with its own CRC is 0.
+        size = len(data)
+        if (
+            not self._held
+            and _START_BYTES < size <= _MAX_FRAME_BYTES
+            and self._lengths.get(data[1]) is _COUNTED
+            and size == data[2] + _COUNTED[1]
+            and crc16(data) == 0
+        ):
+            return [data[:-_CRC_BYTES]]
         self._held += data
         frames, end = self._scan(is_over=False)
         self._held = self._held[end:]
@@ -198,7 +208,8 @@ class ResyncingRtuStream(RtuResponseStream):
 
     def _scan(self, *, is_over: bool) -> tuple[list[bytes], int]:
         """The frames in what is held, and where the bytes behind them begin, or the frame that has not ended."""
-        held, frames, start, end = self._held, list[bytes](), 0, 0
+        frames: list[bytes] = []
+        held, start, end = self._held, 0, 0
         while len(held) - start >= _START_BYTES:
             try:
                 size = self._size(held, start)

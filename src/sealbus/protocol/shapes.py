@@ -126,7 +126,8 @@ class WireRequest:
         if found is None:
             pdu, shape = self.unit_and_pdu[1:], self.shape
             # The beginning first: what else objects to a read words why, which takes longer than all the rest.
-            found = (pdu.startswith(shape.prefix) and shape.objection(pdu) is None) or (
+            begins = pdu.startswith(shape.prefix) or pdu[0] & EXCEPTION_BIT
+            found = bool(begins and shape.objection(pdu) is None) or (
                 len(shape.prefix) == shape.length and encode_rtu(self.unit_id, shape.prefix) in pdu
             )
             self._may_equal_its_answer = found

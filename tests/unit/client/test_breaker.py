@@ -120,6 +120,22 @@ def test_a_question_that_is_not_answered_is_held_back_and_the_others_of_its_clie
     assert one.tripped() == []
 
 
+def test_a_question_is_ignored_when_others_were_answered_between_its_time_outs() -> None:
+    one = breaker()
+    assert not one.is_ignored(ask(500)), "nothing has timed out"
+    one.silent(ask(500), 0.0)
+    assert not one.is_ignored(ask(500)), "the connection may be the reason"
+    one.answered(ask(0), 0.0)
+    one.silent(ask(500), 0.0)
+    assert one.is_ignored(ask(500))
+    assert not one.is_ignored(ask(500, client="two"))
+    assert not one.is_ignored(ask(500, unit=6))
+    one.silent(ask(0), 0.0)
+    assert not one.is_ignored(ask(0)), "it was answered before"
+    one.silent(ask(500), 0.0)
+    assert not one.is_ignored(ask(500)), "nothing was answered since"
+
+
 def test_questions_that_are_held_back_never_hold_back_the_others_again() -> None:
     one = breaker()
     silent, now = (500, 1000, 1500), 0.0

@@ -32,6 +32,7 @@ class Owner:
         self.lost: list[tuple[str, LineEnd]] = []
         self.taken_back: list[Transaction] = []
         self.silent: list[int] = []
+        self.ignored: set[object] = set()
         self.dropped = 0
         self.oddities: set[Oddity] = set()
         self.proven = 0
@@ -54,8 +55,9 @@ class Owner:
 
     def unit_answered(self, transaction: Transaction) -> None: ...
 
-    def unit_silent(self, transaction: Transaction) -> None:
+    def unit_silent(self, transaction: Transaction) -> bool:
         self.silent.append(transaction.request.unit_id)
+        return transaction.source not in self.ignored
 
     def answer_dropped(self, reason: str) -> None:
         self.dropped += 1
@@ -243,6 +245,18 @@ async def test_three_time_outs_in_a_row_end_the_connection_and_an_answer_resets_
         assert transport.is_open
         await sent(line, RecordedTransaction(read(number)))
         await asyncio.sleep(1.1)
+    assert not transport.is_open
+
+
+async def test_time_outs_of_what_the_device_ignores_anyway_end_no_connection() -> None:
+    line, transport, owner = open_line(timeout_s=1.0)
+    owner.ignored.add("ignored")
+    for source in (*["ignored"] * 5, "new", *["ignored"] * 5, "new"):
+        await sent(line, RecordedTransaction(read(1), source=source))
+        await asyncio.sleep(1.1)
+    assert transport.is_open
+    await sent(line, RecordedTransaction(read(1), source="new"))
+    await asyncio.sleep(1.1)
     assert not transport.is_open
 
 
