@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Page", "frame", "is_fragment", "redirect_to"]
 
-PALETTES, DENSITIES = ("day", "dusk", "night"), ("roomy", "panel")
+_PALETTES, _DENSITIES = ("day", "dusk", "night"), ("roomy", "panel")
 
 
 @method_decorator(gzip_page, name="dispatch")
@@ -79,8 +79,8 @@ def frame(request: HttpRequest, *, place: str = "", title: object = "") -> dict[
         "title": title,
         "site_name": site.public_host,
         "zone": settings.TIME_ZONE,
-        "palette": _one_of(cookies.get("sealbus-palette"), PALETTES),
-        "density": _one_of(cookies.get("sealbus-density"), DENSITIES),
+        "palette": _one_of(cookies.get("sealbus-palette"), _PALETTES),
+        "density": _one_of(cookies.get("sealbus-density"), _DENSITIES),
         "keys": _one_of(cookies.get("sealbus-keys"), ("off",)),
         "language": _one_of(cookies.get(settings.LANGUAGE_COOKIE_NAME), dict(settings.LANGUAGES)),
         "page": {

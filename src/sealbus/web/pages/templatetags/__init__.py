@@ -1,0 +1,3 @@
+"""The tags of the templates."""
+
+__all__: list[str] = []

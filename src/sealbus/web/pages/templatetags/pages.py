@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sealbus.samples import Sample
     from sealbus.web.pages.forms import Form
 
-__all__ = ["register"]
+__all__ = ["asset", "bar_tag", "field", "icon", "live", "number", "register"]
 
 register = template.Library()
 
