@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint frontend explore bench lock wheel clean
+.PHONY: help run test check lint frontend screenshots explore bench lock wheel clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,9 @@ frontend: ## what the browser runs: types, lint, tests, and built again to the s
 	for file in $$(cd ../src/sealbus/web/pages && echo vendor.toml static/pages/*); do \
 		cmp "../src/sealbus/web/pages/$$file" "../build/frontend/$$file" || { echo "built from other sources: make frontend BUILD=1"; exit 1; }; \
 	done
+
+screenshots: $(VENV)/test.stamp ## a picture of every page, wide and phone, in the palettes, in build/screenshots (SECONDS=60 of the plant first)
+	PYTHONPATH=src:tests $(BIN)/python tests/browser/screenshots.py build/screenshots $(or $(SECONDS),60)
 
 explore: $(VENV)/test.stamp ## try much more than the gate does: requests to the API, histories against DuckDB (EXAMPLES=100)
 	SEALBUS_SCHEMA_EXAMPLES=$(EXAMPLES) SEALBUS_HISTORY_SEEDS=$(EXAMPLES) $(BIN)/pytest $(PYTEST_ARGS) --timeout 3600 \
