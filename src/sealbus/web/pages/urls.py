@@ -6,6 +6,7 @@ from allauth.account.views import LoginView
 from allauth.mfa.base.views import AuthenticateView
 from django.urls import path
 
+from sealbus.web.pages.audit.views import AuditPage, ChainPage, EntryPage, ExportPage, NewerPage
 from sealbus.web.pages.overview.views import OverviewPage
 from sealbus.web.pages.plant.views import DevicePage, DevicesPage, TagPage
 from sealbus.web.pages.shell.views import FindPage, MorePage, SignedInAgainPage, SignOutPage
@@ -23,4 +24,10 @@ urlpatterns = [
     path("devices", DevicesPage.as_view(), name="devices"),
     path("devices/<int:pk>", DevicePage.as_view(), name="device"),
     path("tags/<int:pk>", TagPage.as_view(), name="tag"),
+    # audit
+    path("audit", AuditPage.as_view(), name="audit"),
+    path("audit/newer", NewerPage.as_view(), name="audit-newer"),
+    path("audit/chain", ChainPage.as_view(), name="audit-chain"),
+    path("audit/export", ExportPage.as_view(), name="audit-export-file"),
+    path("audit/<int:pk>", EntryPage.as_view(), name="audit-entry-page"),
 ]
