@@ -28,7 +28,7 @@ def checked(
     """The members, as the serializer makes them; with a row, changes of it. Raises Invalid by member."""
     form = rules(instance=row, data=given, partial=row is not None, context={"subject": subject})
     if not form.is_valid():
-        raise Invalid({name: _texts(problems) for name, problems in form.errors.items()})
+        raise Invalid({name: _texts(problems) for name, problems in dict(form.errors).items()})
     return dict(form.validated_data)
 
 

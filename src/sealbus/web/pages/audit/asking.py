@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 
 from sealbus.web.audit.queries import EntryFilter
 from sealbus.web.audit.serializers import FilterQuery
-from sealbus.web.errors import Invalid
 from sealbus.web.pages.checking import checked
 
 if TYPE_CHECKING:
@@ -76,7 +75,8 @@ class Asked:
         """The filter without one of its parts; `range` is the time."""
         if name == "range":
             return replace(self.wanted, since=None, until=None)
-        return replace(self.wanted, **{name: None if name == "group" else ""})
+        empty: Any = None if name == "group" else ""
+        return replace(self.wanted, **{name: empty})
 
 
 def asked(query: QueryDict, subject: Subject, form: Form) -> Asked:
@@ -90,8 +90,7 @@ def asked(query: QueryDict, subject: Subject, form: Form) -> Asked:
     given = {name: value for name, value in given.items() if name in members}
     chosen = "" if "since" in members or "until" in members else query.get("range", STANDARD)
     if chosen and chosen not in RANGES:
-        with form.attempt():
-            raise Invalid({"range": [f"write one of: {', '.join(RANGES)}"]})
+        form.problems["range"], form.status = [f"write one of: {', '.join(RANGES)}"], 422
         chosen = STANDARD
     if chosen and chosen != STANDARD:
         given["range"] = chosen

@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sealbus.samples import Quality
+from sealbus.web.pages.administration.wording import browser_text
 from sealbus.web.pages.assets import asset_url
 from sealbus.web.pages.drawings import bar
 from sealbus.web.pages.values import REASONS, number_text, quality_of, value_text
@@ -112,3 +113,9 @@ def actor_words(kind: str) -> str:
 def object_words(kind: str) -> str:
     """A kind of object of the audit in words."""
     return str(OBJECTS.get(kind, kind))
+
+
+@register.filter
+def browser_words(user_agent: str) -> str:
+    """The browser and the system of a session."""
+    return browser_text(user_agent)
