@@ -1,5 +1,5 @@
 // Lists that grow at the top: an element with `data-tail` asks for newer rows of the table body of that id.
-// Nothing is asked while the page is hidden or a dialog is open, and a row that is in use keeps its place on the screen.
+// Nothing is asked, by `data-quiet` neither, while the page is hidden or a dialog is open, and a row that is in use keeps its place on the screen.
 const PAUSED = "dialog[open]";
 let anchor: Element | null = null;
 let top = 0;
@@ -13,7 +13,7 @@ function rowInUse(rows: Element): Element | null {
 }
 
 function tailOf(event: Event): HTMLElement | null {
-  return (event.target as Element | null)?.closest<HTMLElement>("[data-tail]") ?? null;
+  return (event.target as Element | null)?.closest<HTMLElement>("[data-tail], [data-quiet]") ?? null;
 }
 
 export function startTail(): void {

@@ -111,8 +111,7 @@ class NewRetentionPage(_RetentionForm):
     title = gettext_lazy("New retention class")
 
     def content(self, request: HttpRequest, **of_url: Any) -> dict[str, Any]:
-        standard = RetentionClass()
-        return {"form": Form({name: getattr(standard, name) for name in _RETENTION})}
+        return {"form": Form(_stored(RetentionClass()))}
 
     def post(self, request: HttpRequest) -> HttpResponse:
         """303 to the list."""
@@ -132,7 +131,7 @@ class EditRetentionPage(_RetentionForm):
 
     def content(self, request: HttpRequest, **of_url: Any) -> dict[str, Any]:
         row = one_of(RetentionClass.objects.visible_to(self.subject), of_url["pk"])
-        return {"row": row, "form": Form({name: getattr(row, name) for name in (*_RETENTION, "version")})}
+        return {"row": row, "form": Form(_stored(row) | {"version": row.version})}
 
     def post(self, request: HttpRequest, **of_url: Any) -> HttpResponse:
         """303 to the list."""
@@ -145,6 +144,11 @@ class EditRetentionPage(_RetentionForm):
             return redirect_to(request, url_done("saved", "admin-retention"))
         shown = one_of(RetentionClass.objects.visible_to(self.subject), row.pk)
         return self.show(request, {"row": shown, "form": form}, status=form.status)
+
+
+def _stored(row: RetentionClass) -> dict[str, Any]:
+    """As one types it."""
+    return {name: getattr(row, name) for name in _RETENTION} | {"hold_s": f"{row.hold_s:g}"}
 
 
 class RemoveNetworkPage(ActPage):
