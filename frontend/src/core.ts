@@ -6,10 +6,12 @@ import { startKeys } from "./keys";
 import { page } from "./page";
 import { startSession } from "./session";
 import "./bar";
+import { startTail } from "./tail";
 import "./value";
 
 startHypermedia();
 startChrome();
 startKeys();
 startSession();
+startTail();
 if (page.signedIn) bus.open();

@@ -41,7 +41,7 @@ from pathlib import Path
 from sealbus import web
 web.boot(Path(sys.argv[1]), os.environ)
 from sealbus.web.coordination import leases
-from sealbus.web.api.health import current_health
+from sealbus.web.trends.health import current_health
 if sys.argv[2:] == ["beat"]:
     leases.acquire_or_renew("collector/main", "a test")
 print(json.dumps({part.name: part.problem for part in current_health().parts}))

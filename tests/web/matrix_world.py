@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY
+from allauth.usersessions.models import UserSession
 from django.test import Client
 from django.utils import timezone
 
@@ -149,6 +150,13 @@ THINGS: dict[str, Callable[[Group], int]] = {
     "allowed": lambda group: AllowedNetwork.objects.create(network="10.99.0.0/16").pk,
     "serial": lambda group: SerialPattern.objects.create(pattern="/dev/matrix*").pk,
     "audit": lambda group: append(Event(Actor(ActorKind.SYSTEM), "matrix.walk")).sequence,
+    "person": lambda group: User.objects.create_user("somebody else").pk,
+    "admin-token-revoke": _a_token,
+    "admin-session-end": lambda group: (
+        UserSession.objects.create(
+            user=User.objects.create_user("signed in elsewhere"), session_key="of the matrix", ip="192.0.2.9"
+        ).pk
+    ),
     "openid_connect_callback": lambda group: 1,
 }
 """How the thing is made that a URL names, by the first word of the route's name (or the whole)."""

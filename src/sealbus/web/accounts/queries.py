@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.db.models import Prefetch, Q
 
 from sealbus.web.access.actions import Action
@@ -15,13 +16,21 @@ if TYPE_CHECKING:
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["administrators", "reviewed_users"]
+__all__ = ["administrators", "open_sessions", "reviewed_users"]
 
 
 def administrators() -> QuerySet[User]:
     """The active users who may administer in all groups. While there is none, the site can be set up by a link."""
     held = Assignment.objects.filter(group=None, role__grants__action=Action.ADMINISTER.value)
     return User.objects.filter(is_active=True, pk__in=held.values("user"))
+
+
+def open_sessions(subject: Subject) -> QuerySet[UserSession]:
+    """The sessions that the subject may see: those of all users to an administrator, else the subject's own."""
+    rows: QuerySet[UserSession] = UserSession.objects.select_related("user").order_by("-last_seen_at", "-pk")
+    if subject.rights.allows(Action.ADMINISTER, None):
+        return rows
+    return rows.filter(user=subject.user_id)
 
 
 def reviewed_users(subject: Subject) -> QuerySet[User]:

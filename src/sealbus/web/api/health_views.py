@@ -14,8 +14,8 @@ from rest_framework.response import Response
 
 from sealbus.web.access.actions import Action
 from sealbus.web.access.requirement import EVERYBODY, may, requires
-from sealbus.web.api.health import current_health
 from sealbus.web.http.rest import SubjectView
+from sealbus.web.trends.health import current_health
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

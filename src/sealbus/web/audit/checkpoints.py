@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from sealbus.web.audit.verification import Head
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["note_head", "noted_heads", "parse_head"]
+__all__ = ["last_noted", "note_head", "noted_heads", "parse_head"]
 
 _log = logging.getLogger(__name__)
 
@@ -51,6 +52,21 @@ def noted_heads(home: Path) -> list[Head]:
         return []
     found = (parse_head(line.rpartition(" ")[2]) for line in text.splitlines())
     return [head for head in found if head is not None]
+
+
+def last_noted(home: Path) -> tuple[datetime, Head] | None:
+    """When a head was last noted, and which; None before the first."""
+    try:
+        lines = (home / _NAME).read_text(encoding="ascii", errors="replace").splitlines()
+    except FileNotFoundError:
+        return None
+    for line in reversed(lines):
+        time, _, text = line.rpartition(" ")
+        head = parse_head(text)
+        if head is not None:
+            with suppress(ValueError):
+                return datetime.fromisoformat(time), head
+    return None
 
 
 def parse_head(text: str) -> Head | None:

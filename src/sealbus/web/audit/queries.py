@@ -7,7 +7,7 @@ millionth, and does not shift while entries are added.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import CharField, Q
 from django.db.models.functions import Cast
@@ -15,16 +15,19 @@ from django.db.models.functions import Cast
 from sealbus.web.audit.models import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from django.db.models import QuerySet
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["EntryFilter", "entries_in_order", "page_of", "select"]
+__all__ = ["TARGETS_IN_GROUP", "EntryFilter", "entries_in_order", "page_of", "select"]
 
 _AT_ONCE = 500
+
+TARGETS_IN_GROUP: dict[str, Callable[[int], QuerySet[Any, Any]]] = {}
+"""By kind of target: the ids, as text, of those that are in the group of this id. Each app above adds its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +37,14 @@ class EntryFilter:
     since: datetime | None = None
     until: datetime | None = None
     actor: str = ""
+    actor_kind: str = ""
     action: str = ""
     """The beginning of the action: `gateway.`, `connection.create`."""
     target_kind: str = ""
     target_id: str = ""
     result: str = ""
+    group: int | None = None
+    """About objects that are in this group now."""
     text: str = ""
 
 
@@ -49,13 +55,15 @@ def select(subject: Subject, wanted: EntryFilter) -> QuerySet[Entry]:
         rows = rows.filter(time__gte=wanted.since)
     if wanted.until is not None:
         rows = rows.filter(time__lt=wanted.until)
-    for field in ("target_kind", "target_id", "result"):
+    for field in ("actor_kind", "target_kind", "target_id", "result"):
         if value := getattr(wanted, field):
             rows = rows.filter(**{field: value})
     if wanted.actor:
         rows = rows.filter(actor_name=wanted.actor)
     if wanted.action:
         rows = rows.filter(action__startswith=wanted.action)
+    if wanted.group is not None:
+        rows = rows.filter(_of_group(wanted.group))
     return _with_text(rows, wanted.text) if wanted.text else rows
 
 
@@ -77,6 +85,13 @@ def entries_in_order(subject: Subject, wanted: EntryFilter, *, up_to: int) -> It
         if len(found) < _AT_ONCE:
             return
         after = found[-1].sequence
+
+
+def _of_group(group: int) -> Q:
+    fits = Q(target_kind="group", target_id=str(group))
+    for kind, ids in TARGETS_IN_GROUP.items():
+        fits |= Q(target_kind=kind, target_id__in=ids(group))
+    return fits
 
 
 def _with_text(rows: QuerySet[Entry], text: str) -> QuerySet[Entry]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from sealbus.web.access.subject import ActorKind
 from sealbus.web.audit.models import Entry, Result, Source
 from sealbus.web.audit.verification import Fault
 from sealbus.web.http.strict import Strict
@@ -51,10 +52,14 @@ class FilterQuery(Strict):
     since = serializers.DateTimeField(required=False, help_text="From this time on.")
     until = serializers.DateTimeField(required=False, help_text="Before this time.")
     actor = serializers.CharField(required=False, max_length=200, help_text="Exactly this name.")
+    actor_kind = serializers.ChoiceField(choices=[each.value for each in ActorKind], required=False)
     action = serializers.CharField(required=False, max_length=64, help_text="The beginning of the action.")
     target_kind = serializers.CharField(required=False, max_length=32)
     target_id = serializers.CharField(required=False, max_length=64)
     result = serializers.ChoiceField(choices=Result.choices, required=False)
+    group = serializers.IntegerField(
+        required=False, min_value=1, max_value=_MAX, help_text="About objects that are in this group now, by its id."
+    )
     text = serializers.CharField(required=False, max_length=100, help_text="Anywhere in the entry.")
 
 

@@ -12,7 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from sealbus.errors import ConfigError
-from sealbus.web.api.health import last_health
+from sealbus.web.trends.health import last_health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

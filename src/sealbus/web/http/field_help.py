@@ -349,6 +349,7 @@ OF = {
 
 PARAMETERS = {
     "after": "Where the page before ended; `next` has it.",
+    "actor_kind": "Done by this kind of caller: user, token, gateway, emergency, system or nobody.",
     "archived": "True: those that are archived, and no others.",
     "bucket": "The length of a bucket; days begin at local midnight of the site.",
     "connection": "Of this connection, by its id.",

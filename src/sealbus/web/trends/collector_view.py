@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sealbus.plant import Problem
     from sealbus.web.access.subject import Subject
 
-__all__ = ["CollectorShown", "CollectorView", "ConnectionShown", "PlanProblemShown", "SamplesShown"]
+__all__ = ["CollectorShown", "CollectorView", "ConnectionShown", "PlanProblemShown", "SamplesShown", "visible_problems"]
 
 
 class ConnectionShown(serializers.Serializer[Any]):
@@ -78,13 +78,14 @@ class CollectorView(SubjectView):
             return Response(CollectorShown(nothing).data)
         seen = _visible(Connection, subject, {each.id for each in state.connections})
         shown = [each for each in state.connections if each.id in seen]
-        problems = _visible_problems(state.problems, subject)
+        problems = visible_problems(state.problems, subject)
         history = state.history if subject.rights.allows(Action.ADMINISTER, None) else None
         answer = {"answers": True, "connections": shown, "problems": problems, "history": history}
         return Response(CollectorShown(answer).data)
 
 
-def _visible_problems(problems: tuple[Problem, ...], subject: Subject) -> list[Problem]:
+def visible_problems(problems: tuple[Problem, ...], subject: Subject) -> list[Problem]:
+    """The problems of the plan about rows that the subject may see; those of the whole site for an administrator."""
     kinds: dict[str, Any] = {"connection": Connection, "device": Device, "tag": Tag, "calculated": Tag}
     shown = []
     for what, model in kinds.items():

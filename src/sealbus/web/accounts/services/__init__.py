@@ -27,6 +27,7 @@ from sealbus.web.accounts.services.people import (
     change_user,
     create_user,
     deactivate_user,
+    end_session,
     end_sessions,
     reset_second_factor,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "delete_role",
     "emergency_link",
     "end_password_links",
+    "end_session",
     "end_sessions",
     "flush_refusals",
     "forget_credential",

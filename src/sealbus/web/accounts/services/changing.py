@@ -11,7 +11,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
@@ -46,7 +46,10 @@ def check_row(row: Model) -> None:
     try:
         row.full_clean(exclude={"password"})
     except ValidationError as error:
-        raise Invalid(error.message_dict) from None
+        problems = dict(error.message_dict)
+        if isinstance(row, User) and problems.pop(NON_FIELD_ERRORS, None):  # its only constraint
+            problems["username"] = ["This user name is taken"]
+        raise Invalid(problems) from None
 
 
 def check_version(row: _Row, version: int | None) -> None:

@@ -27,6 +27,8 @@ from sealbus.web.errors import Invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from allauth.usersessions.models import UserSession
+
     from sealbus.web.access.subject import Actor, Subject
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "check_password",
     "create_user",
     "deactivate_user",
+    "end_session",
     "end_sessions",
     "reset_second_factor",
 ]
@@ -109,6 +112,15 @@ def end_sessions(*, subject: Subject, user: User) -> None:
     with changing_rights():
         ended = end_ways_in(user, by=subject.actor)
         append(Event(subject.actor, "session.end", _target(user), detail={"ended": ended}))
+
+
+def end_session(*, subject: Subject, session: UserSession) -> None:
+    """End one session. The user's other sessions, tokens and links stay; `end_sessions` ends all of them."""
+    require(subject, Action.ADMINISTER)
+    with changing_rights():
+        session.end()
+        detail = {"ended": {"sessions": 1}, "address": session.ip}
+        append(Event(subject.actor, "session.end", _target(session.user), detail=detail))
 
 
 def reset_second_factor(*, subject: Subject, user: User) -> None:

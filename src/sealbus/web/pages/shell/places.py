@@ -38,6 +38,9 @@ class Place:
 PLACES = (
     Place("overview", "overview", _("Overview"), "o", "layout-dashboard", on_phone=True),
     Place("devices", "devices", _("Devices"), "v", "cpu", may(Action.VIEW), on_phone=True),
+    Place("audit", "audit", _("Audit"), "u", "list", may(Action.AUDIT)),
+    Place("administration", "administration", _("Administration"), "s", "settings", may(Action.ADMINISTER)),
+    Place("help", "help", _("Help"), "h", "help"),
 )
 """In the order of the rail."""
 

@@ -110,7 +110,8 @@ def _run(probe: Callable[[], str]) -> str:
 
 
 def _database() -> str:
-    connection.close_if_unusable_or_obsolete()
+    if not connection.in_atomic_block:  # a transaction of the caller is not ended
+        connection.close_if_unusable_or_obsolete()
     executor = MigrationExecutor(connection)
     pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return f"{len(pending)} migrations are pending: run sealbus web migrate" if pending else ""

@@ -1,0 +1,1 @@
+"""Who may do what, and is the site well? People, roles, groups, tokens, sessions, rules, state, licences."""

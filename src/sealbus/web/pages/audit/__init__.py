@@ -1,0 +1,1 @@
+"""What happened, and is the record whole? The audit as pages. Nothing here changes anything."""

@@ -1,0 +1,1 @@
+"""What does this word mean, and what do I check? One paragraph and one example for each term, reason and field."""
