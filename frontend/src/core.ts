@@ -8,10 +8,12 @@ import { startSession } from "./session";
 import "./bar";
 import { startTail } from "./tail";
 import "./value";
+import { startVersion } from "./version";
 
 startHypermedia();
 startChrome();
 startKeys();
 startSession();
+startVersion();
 startTail();
 if (page.signedIn) bus.open();

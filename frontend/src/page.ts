@@ -6,12 +6,12 @@ export interface Page {
   readonly csrf: string;
   /** Whether somebody is signed in: without, no socket is opened. */
   readonly signedIn: boolean;
-  readonly signIn: string;
+  readonly version: string;
   readonly words: Readonly<Record<string, string>>;
   readonly reasons: readonly string[];
 }
 
-const NOTHING: Page = { now: Date.now(), csrf: "", signedIn: false, signIn: "/login", words: {}, reasons: [] };
+const NOTHING: Page = { now: Date.now(), csrf: "", signedIn: false, version: "", words: {}, reasons: [] };
 
 function read(): Page {
   const text = document.getElementById("page")?.textContent;

@@ -145,3 +145,22 @@ def _serve(page: Page, tag: int, policy: str) -> None:
             )
 
     page.route("**/harness*", answer)
+
+
+def test_a_page_of_another_version_says_so_when_its_connection_is_back(window: Window, site: Site) -> None:
+    window.allow("WebSocket connection")
+    anna = site.do("user", name="version", actions=["view"])
+    with collecting(site):
+        page = window.open("/", session=site.do("session", user=anna))
+        page.wait_for_selector("html[data-link=live]")
+        for version, is_shown in (("", False), ("another", True)):
+            if version:
+                page.route("**/version", lambda route: route.fulfill(body="another"))
+            page.context.set_offline(True)
+            page.wait_for_selector("html[data-link=cut]")
+            page.context.set_offline(False)
+            page.wait_for_selector("html[data-link=live]")
+            if is_shown:
+                expect(page.locator("#version-banner")).to_be_visible()
+            else:
+                expect(page.locator("#version-banner")).to_be_hidden()

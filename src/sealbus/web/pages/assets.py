@@ -8,7 +8,9 @@ from functools import lru_cache
 from django.contrib.staticfiles.finders import find
 from django.templatetags.static import static
 
-__all__ = ["asset_url", "version_of"]
+from sealbus.version import __version__
+
+__all__ = ["asset_url", "site_version", "version_of"]
 
 _DIGITS = 12
 
@@ -21,6 +23,11 @@ def version_of(path: str) -> str:
         return ""
     with open(found, "rb") as file:  # noqa: PTH123 - find() gives a text
         return hashlib.sha256(file.read()).hexdigest()[:_DIGITS]
+
+
+def site_version() -> str:
+    """What changes when the site is updated: the version of the package and of the built files."""
+    return f"{__version__}-{version_of('pages/core.js')}-{version_of('pages/pages.css')}"
 
 
 def asset_url(name: str) -> str:

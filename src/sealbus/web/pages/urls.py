@@ -41,7 +41,7 @@ from sealbus.web.pages.audit.views import AuditPage, ChainPage, EntryPage, Expor
 from sealbus.web.pages.helping.views import EntryHelpPage, HelpPage
 from sealbus.web.pages.overview.views import OverviewPage
 from sealbus.web.pages.plant.views import DevicePage, DevicesPage, TagPage
-from sealbus.web.pages.shell.views import FindPage, MorePage, SignedInAgainPage, SignOutPage
+from sealbus.web.pages.shell.views import FindPage, MorePage, SignedInAgainPage, SignOutPage, VersionPage
 
 __all__ = ["urlpatterns"]
 
@@ -50,6 +50,7 @@ urlpatterns = [
     path("login", LoginView.as_view(template_name="pages/login.html"), name="account_login"),
     path("login/second-factor", AuthenticateView.as_view(template_name="pages/login.html"), name="mfa_authenticate"),
     path("find", FindPage.as_view(), name="find"),
+    path("version", VersionPage.as_view(), name="version"),
     path("more", MorePage.as_view(), name="more"),
     path("sign-out", SignOutPage.as_view(), name="sign-out"),
     path("signed-in-again", SignedInAgainPage.as_view(), name="signed-in-again"),

@@ -47,7 +47,8 @@ def check_row(row: Model) -> None:
         row.full_clean(exclude={"password"})
     except ValidationError as error:
         problems = dict(error.message_dict)
-        if isinstance(row, User) and problems.pop(NON_FIELD_ERRORS, None):  # its only constraint
+        if isinstance(row, User) and NON_FIELD_ERRORS in problems:  # its only constraint
+            del problems[NON_FIELD_ERRORS]
             problems["username"] = ["This user name is taken"]
         raise Invalid(problems) from None
 

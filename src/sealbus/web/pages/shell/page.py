@@ -17,6 +17,7 @@ from django.views.decorators.gzip import gzip_page
 
 from sealbus.web.access.gate import subject_of
 from sealbus.web.access.requirement import SIGNED_IN
+from sealbus.web.pages.assets import site_version
 from sealbus.web.pages.shell.places import places_of
 from sealbus.web.pages.values import REASONS
 
@@ -87,6 +88,7 @@ def frame(request: HttpRequest, *, place: str = "", title: object = "") -> dict[
             "now": round(time.time() * 1000),
             "csrf": settings.CSRF_COOKIE_NAME,
             "signedIn": subject.is_signed_in,
+            "version": site_version(),
             "words": _words(),
             "reasons": [str(reason) for reason in REASONS],
         },

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 
+from sealbus.web.access.gate import subject_of
 from sealbus.web.pages.shell.page import frame
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def render_refused(request: HttpRequest, status: HTTPStatus, detail: str) -> Htt
     """A page that says what is refused. `detail` is English, from the table that programs get too."""
     heading = _HEADINGS.get(status, status.phrase)
     content = frame(request, title=heading) | {"heading": heading, "detail": gettext(detail)}
+    if status is HTTPStatus.FORBIDDEN and subject_of(request).is_signed_in:
+        content["grant"] = gettext("Somebody who may administer the site can give you the right.")
     return render(request, "pages/refused.html", content, status=status.value)
 
 

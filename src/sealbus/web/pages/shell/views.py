@@ -5,21 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth import logout
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
-from sealbus.web.access.requirement import EVERYBODY
+from sealbus.web.access.requirement import EVERYBODY, SIGNED_IN
+from sealbus.web.pages.assets import site_version
 from sealbus.web.pages.shell.finding import find
 from sealbus.web.pages.shell.page import Page, redirect_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from django.http import HttpRequest, HttpResponse
+    from django.http import HttpRequest
 
     from sealbus.web.access.requirement import Requirement
 
-__all__ = ["FindPage", "MorePage", "SignOutPage", "SignedInAgainPage"]
+__all__ = ["FindPage", "MorePage", "SignOutPage", "SignedInAgainPage", "VersionPage"]
 
 
 class FindPage(Page):
@@ -37,6 +39,15 @@ class MorePage(Page):
     template = "pages/more.html"
     place = "more"
     title = _("More")
+
+
+class VersionPage(View):
+    """Which version serves: a page that was made by another one says so after its connection was cut."""
+
+    access: ClassVar[Mapping[str, Requirement]] = {"GET": SIGNED_IN}
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(site_version(), content_type="text/plain; charset=utf-8")
 
 
 class SignedInAgainPage(Page):
