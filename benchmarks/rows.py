@@ -22,6 +22,7 @@ from benchmarks.machine import (
     running,
     wait_for_port,
 )
+from benchmarks.pages import measure_pages
 from benchmarks.peers import HAPROXY, NGINX, SEALBUS, STUNNEL
 from benchmarks.table import Bound, Figure, Measurement, Table, TargetCheck, compare, fill, fill_side_by_side
 
@@ -289,4 +290,5 @@ ROWS: Mapping[str, tuple[Callable[[Bench], Table], ...]] = {
     "collector": (measure_collector, measure_commands),
     "live": (measure_live,),
     "door": (measure_door,),
+    "pages": (measure_pages,),
 }

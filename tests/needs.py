@@ -54,7 +54,7 @@ NEEDS: dict[str, Need] = {
     "sshd": Need(("openssh-server",), program="sshd"),
     "postgres": Need(("postgresql",), program="initdb", for_bench=True),
     "redis": Need(("redis-server",), program="redis-server"),
-    "chromium": Need(("chromium",), program="chromium"),
+    "chromium": Need(("chromium",), program="chromium", for_bench=True),
     "node": Need((), program="npm"),
     "nft": Need(("nftables",), program="nft"),
     "systemd-analyze": Need(("systemd",), program="systemd-analyze"),
