@@ -5,8 +5,8 @@ import { startHypermedia } from "./hypermedia";
 import { startKeys } from "./keys";
 import { page } from "./page";
 import { startSession } from "./session";
-import "./bar";
 import { startTail } from "./tail";
+import "./bar";
 import "./value";
 import { startVersion } from "./version";
 

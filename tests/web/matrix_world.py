@@ -130,7 +130,7 @@ def _a_token(group: Group) -> int:
     return int(ApiToken.objects.create(user=owner, name="his", actions=["view"], all_groups=True)[0].pk)
 
 
-THINGS: dict[str, Callable[[Group], int]] = {
+THINGS: dict[str, Callable[[Group], int | str]] = {
     "user": lambda group: User.objects.create_user("somebody").pk,
     "role": lambda group: Role.objects.create(name="some role").pk,
     "group": lambda group: group.pk,
@@ -152,6 +152,7 @@ THINGS: dict[str, Callable[[Group], int]] = {
     "audit": lambda group: append(Event(Actor(ActorKind.SYSTEM), "matrix.walk")).sequence,
     "person": lambda group: User.objects.create_user("somebody else").pk,
     "admin-token-revoke": _a_token,
+    "help-entry": lambda group: "device",
     "admin-session-end": lambda group: (
         UserSession.objects.create(
             user=User.objects.create_user("signed in elsewhere"), session_key="of the matrix", ip="192.0.2.9"

@@ -177,6 +177,14 @@ def revoke(user: int, name: str = "script") -> None:
     ApiToken.objects.filter(user_id=user, name=name).update(revoked_at=timezone.now())
 
 
+def note(action: str) -> int:
+    """An entry of the audit; its number."""
+    from sealbus.web.access.subject import SHELL
+    from sealbus.web.audit.services import Event, append
+
+    return append(Event(SHELL.actor, action)).sequence
+
+
 def audit() -> list[list[str]]:
     """The refusals that are on record: action, who, the whole detail."""
     from sealbus.web.audit.models import Entry
@@ -212,7 +220,7 @@ def main() -> None:
             expire,
             switch_off,
         )
-        + (change_password, revoke, audit)
+        + (change_password, revoke, note, audit)
     }
     for line in sys.stdin:
         received = json.loads(line)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.django_db
 _MARKUP = "<img src=x onerror=alert(1)>"
-_FRAGMENT = {"HTTP_HX_REQUEST": "true"}
+_FRAGMENT: Any = {"HTTP_HX_REQUEST": "true"}
 _FRAME = 5
 """Statements of the session, the user, the second factor and the rights."""
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NewPersonPage", "PeoplePage", "group_choices", "place_of", "role_choices"]
 
-STATES = {
+_STATES = {
     "": _("All people"),
     "on": _("Can sign in"),
     "off": _("Switched off"),
@@ -50,7 +50,7 @@ class PeoplePage(AdminPage):
         """Three statements."""
         text, state = request.GET.get("q", "").strip()[:100], request.GET.get("state", "")
         people = paged(request, _people(self.subject, text, state))
-        return {"people": people, "q": text, "state": state, "states": STATES.items(), "is_narrowed": text or state}
+        return {"people": people, "q": text, "state": state, "states": _STATES.items(), "is_narrowed": text or state}
 
 
 class NewPersonPage(AdminPage):

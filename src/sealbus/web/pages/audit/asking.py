@@ -32,7 +32,7 @@ RANGES = {
     "30d": (_("30 d"), timedelta(days=30)),
     "all": (_("All"), None),
 }
-STANDARD = "7d"
+_STANDARD = "7d"
 NAMES = {
     "text": _("text"),
     "actor": _("who"),
@@ -88,11 +88,11 @@ def asked(query: QueryDict, subject: Subject, form: Form) -> Asked:
         with form.attempt():
             members |= checked(FilterQuery, {name: value}, subject)
     given = {name: value for name, value in given.items() if name in members}
-    chosen = "" if "since" in members or "until" in members else query.get("range", STANDARD)
+    chosen = "" if "since" in members or "until" in members else query.get("range", _STANDARD)
     if chosen and chosen not in RANGES:
         form.problems["range"], form.status = [f"write one of: {', '.join(RANGES)}"], 422
-        chosen = STANDARD
-    if chosen and chosen != STANDARD:
+        chosen = _STANDARD
+    if chosen and chosen != _STANDARD:
         given["range"] = chosen
     length = RANGES[chosen][1] if chosen else None
     if length is not None:

@@ -14,7 +14,7 @@ from sealbus.web.pages.values import DASH
 if TYPE_CHECKING:
     from sealbus.web.audit.models import Entry
 
-__all__ = ["Difference", "difference_of", "rest_of"]
+__all__ = ["Difference", "difference_of", "rest_of", "value_text"]
 
 _LONGEST_LIST = 30
 

@@ -10,7 +10,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sealbus.samples import Quality
-from sealbus.web.pages.administration.wording import browser_text
 from sealbus.web.pages.assets import asset_url
 from sealbus.web.pages.audit.wording import KINDS, OBJECTS, RESULTS, action_text
 from sealbus.web.pages.drawings import bar
@@ -88,33 +87,3 @@ def field(form: Form, name: str, label: str, **options: Any) -> dict[str, Any]:
         "problems": problems,
         "described": " ".join(parts),
     }  # fmt: skip
-
-
-@register.filter
-def action_words(action: str) -> str:
-    """An action of the audit in words."""
-    return action_text(action)
-
-
-@register.filter
-def result_words(result: str) -> str:
-    """A result of the audit in words."""
-    return str(RESULTS.get(result, result))
-
-
-@register.filter
-def actor_words(kind: str) -> str:
-    """A kind of actor of the audit in words."""
-    return str(KINDS.get(kind, kind))
-
-
-@register.filter
-def object_words(kind: str) -> str:
-    """A kind of object of the audit in words."""
-    return str(OBJECTS.get(kind, kind))
-
-
-@register.filter
-def browser_words(user_agent: str) -> str:
-    """The browser and the system of a session."""
-    return browser_text(user_agent)
