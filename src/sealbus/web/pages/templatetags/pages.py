@@ -11,7 +11,6 @@ from django.utils.safestring import SafeString
 
 from sealbus.samples import Quality
 from sealbus.web.pages.assets import asset_url
-from sealbus.web.pages.audit.wording import KINDS, OBJECTS, RESULTS, action_text
 from sealbus.web.pages.drawings import bar
 from sealbus.web.pages.values import REASONS, number_text, quality_of, value_text
 
