@@ -70,6 +70,7 @@ export function startChrome(): void {
   bus.addEventListener("state", showLink);
   window.setInterval(showClock, STATE_EVERY_MS);
   startTick();
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   document.addEventListener("change", (event) => {
     const input = event.target as HTMLInputElement;
     const name = input.dataset.choose;

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django import template
 
-from sealbus.web.pages.administration.wording import browser_text
+from sealbus.web.pages.administration.wording import ACTIONS, browser_text
 from sealbus.web.pages.audit.wording import KINDS, OBJECTS, RESULTS, action_text
 
-__all__ = ["action_words", "actor_words", "browser_words", "object_words", "register", "result_words"]
+__all__ = ["action_words", "actor_words", "browser_words", "object_words", "register", "result_words", "right_words"]
 
 register = template.Library()
 
@@ -40,3 +40,9 @@ def object_words(kind: str) -> str:
 def browser_words(user_agent: str) -> str:
     """The browser and the system of a session."""
     return browser_text(user_agent)
+
+
+@register.filter
+def right_words(actions: list[str]) -> str:
+    """The actions of a token."""
+    return ", ".join(str(ACTIONS[action][0]) if action in ACTIONS else action for action in actions)
