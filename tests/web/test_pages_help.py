@@ -75,3 +75,11 @@ def test_an_entry_is_a_page_and_a_part_for_the_dialog() -> None:
 def test_a_language_without_texts_reads_english() -> None:
     with translation.override("fr"):
         assert help_texts()["tag"].title == "Tag"
+
+
+def test_german_has_every_entry_with_texts_of_its_own() -> None:
+    english = dict(help_texts())
+    with translation.override("de"):
+        german = help_texts()
+    assert german.keys() == english.keys()
+    assert [slug for slug, entry in german.items() if entry.text == english[slug].text] == []
