@@ -12,7 +12,8 @@ const WORDS: Record<LinkState, string> = {
   cut: "cut off",
 };
 
-function clock(milliseconds: number): string {
+/** A time of day in the zone of the site. */
+export function clock(milliseconds: number): string {
   const zone = document.documentElement.dataset.zone;
   const options: Intl.DateTimeFormatOptions = {
     hour: "2-digit",

@@ -4,6 +4,7 @@ import { startChrome } from "./chrome";
 import { startHypermedia } from "./hypermedia";
 import { startKeys } from "./keys";
 import { page } from "./page";
+import { startSaid } from "./said";
 import { startSession } from "./session";
 import { startTail } from "./tail";
 import "./bar";
@@ -11,6 +12,7 @@ import "./value";
 import { startVersion } from "./version";
 
 startHypermedia();
+startSaid();
 startChrome();
 startKeys();
 startSession();

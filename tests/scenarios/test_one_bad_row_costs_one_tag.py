@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from scenarios.collecting import connection, neighbours, open_collector
 from scenarios.plant import open_device, until
 from sealbus.acquisition.blocks import Block
-from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polled_connection import PolledConnection
-from sealbus.plant import CalculatedPlan, CommandState, TagPlan, TestConnection
+from sealbus.plant import CalculatedPlan, CommandState, DeviceLimits, TagPlan, TestConnection
 from sealbus.samples import Quality, Reason
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Final
 from sealbus.acquisition.schedule import spread
 
 if TYPE_CHECKING:
-    from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.reasons import Miss
+    from sealbus.plant import PlannedBlock
     from sealbus.protocol import Place, Table
 
 __all__ = ["Ask", "BlockSearch", "Lessons"]

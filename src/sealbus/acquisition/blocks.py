@@ -17,9 +17,8 @@ from sealbus.samples import Reason
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.tag_states import LastRead, TagState
-    from sealbus.plant import Raw
+    from sealbus.plant import PlannedBlock, Raw
     from sealbus.protocol import Place
     from sealbus.samples import Sample
 

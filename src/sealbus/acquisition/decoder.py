@@ -22,8 +22,7 @@ from sealbus.protocol import BCD_TYPES, STRUCT_FORMATS, Table, ValueType, WordOr
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sealbus.acquisition.planner import PlannedBlock
-    from sealbus.plant import Raw, Tag
+    from sealbus.plant import PlannedBlock, Raw, Tag
 
 __all__ = ["Decoder", "build_decoder"]
 

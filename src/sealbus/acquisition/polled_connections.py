@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealbus.acquisition.bugs import describe_bug
-from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polled_connection import PolledConnection, PolledDevice
 from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
 from sealbus.acquisition.tag_states import TagState, unread
 from sealbus.endpoints import parse_endpoint
 from sealbus.errors import ConfigError, SealbusError
-from sealbus.plant import Problem, build_conversion, compile_tag
+from sealbus.plant import DeviceLimits, Problem, build_conversion, compile_tag
 from sealbus.samples import Reason
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.acquisition.blocks import Block
-from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.acquisition.reasons import Miss, miss_of_exception, miss_of_failure
 from sealbus.acquisition.schedule import PollPhase
 from sealbus.acquisition.splitting import Splitting
 from sealbus.acquisition.tag_states import LastRead
 from sealbus.client import Failure, Transaction
+from sealbus.plant import DeviceLimits, plan_blocks
 from sealbus.protocol import ANSWER_DATA_AT, ANSWER_FUNCTION_AT, EXCEPTION_BIT
 
 if TYPE_CHECKING:
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sealbus.acquisition.clock import SampleClock
-    from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.splitting import Step
     from sealbus.acquisition.tag_states import TagState
     from sealbus.client import Channel
-    from sealbus.plant import Tag
+    from sealbus.plant import PlannedBlock, Tag
     from sealbus.samples import Reason, Sample
 
 __all__ = ["Poll", "PollContext", "PollCounters", "PolledTag", "PolledUnit"]

@@ -13,20 +13,27 @@ from typing import TYPE_CHECKING, Final
 from sealbus.acquisition.block_search import BlockSearch
 from sealbus.acquisition.blocks import Block, read_pdu
 from sealbus.acquisition.outcome import ExecutionOutcome, failed_step
-from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.acquisition.tag_states import LastRead, TagState
 from sealbus.client import Failure
 from sealbus.errors import ConfigError, Unreachable
-from sealbus.plant import CommandState, Step, ValueRead, ValuesRead, build_conversion, compile_tag
+from sealbus.plant import (
+    CommandState,
+    DeviceLimits,
+    Step,
+    ValueRead,
+    ValuesRead,
+    build_conversion,
+    compile_tag,
+    plan_blocks,
+)
 from sealbus.protocol import Table
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:
     from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
-    from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.plant import ReadNow, Tag, TagPlan
+    from sealbus.plant import PlannedBlock, ReadNow, Tag, TagPlan
     from sealbus.protocol import Place
 
 __all__ = ["limits_of", "read_now", "request_read"]

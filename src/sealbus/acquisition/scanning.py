@@ -25,9 +25,8 @@ from sealbus.protocol import ExceptionCode, Place, Table, parse_place, unpack_bi
 if TYPE_CHECKING:
     from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
-    from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.plant import ScanRegisters, ScanUnits
+    from sealbus.plant import DeviceLimits, ScanRegisters, ScanUnits
 
 __all__ = ["scan_registers", "scan_units"]
 

@@ -21,18 +21,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from sealbus.acquisition.block_search import BlockSearch
 from sealbus.acquisition.blocks import Block, read_pdu
-from sealbus.acquisition.planner import LearnedSplits, plan_blocks
 from sealbus.acquisition.reasons import Miss
+from sealbus.plant import LearnedSplits, plan_blocks
 from sealbus.protocol import WireRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sealbus.acquisition.block_search import Ask
-    from sealbus.acquisition.planner import PlannedBlock
     from sealbus.acquisition.polls import PolledUnit
     from sealbus.acquisition.tag_states import LastRead
-    from sealbus.plant import Tag
+    from sealbus.plant import PlannedBlock, Tag
     from sealbus.protocol import Place, Table
     from sealbus.samples import Reason, Sample
 

@@ -21,9 +21,8 @@ from sealbus.protocol import ADDRESS_SPACE, Place, Table, unpack_words
 if TYPE_CHECKING:
     from sealbus.acquisition.command_client import Answer, CommandClient
     from sealbus.acquisition.outcome import Execution
-    from sealbus.acquisition.planner import DeviceLimits
     from sealbus.acquisition.polled_connection import PolledConnection
-    from sealbus.plant import DiscoverSunSpec
+    from sealbus.plant import DeviceLimits, DiscoverSunSpec
 
 __all__ = ["discover"]
 

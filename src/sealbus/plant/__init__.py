@@ -62,6 +62,7 @@ from sealbus.plant.fields import (
     split_hint,
 )
 from sealbus.plant.plan import CalculatedPlan, ConnectionPlan, DevicePlan, Plan, TagPlan
+from sealbus.plant.planner import DeviceLimits, LearnedSplits, PlannedBlock, plan_blocks
 from sealbus.plant.retention import RetentionClass, hold_problems, order_problems
 from sealbus.plant.site_versions import SiteVersions
 from sealbus.plant.staleness import SHORTEST_STALE_S, stale_after_s
@@ -112,6 +113,7 @@ __all__ = [
     "ConnectionStatus",
     "ConnectionTested",
     "Conversion",
+    "DeviceLimits",
     "DevicePlan",
     "DiscoverSunSpec",
     "Discovery",
@@ -120,6 +122,7 @@ __all__ = [
     "Finding",
     "FoundModel",
     "InvalidTransition",
+    "LearnedSplits",
     "LeftOut",
     "MaskToWrite",
     "ModelDefinition",
@@ -127,6 +130,7 @@ __all__ = [
     "NoValue",
     "NotEncodable",
     "Plan",
+    "PlannedBlock",
     "PointDefinition",
     "PointGroup",
     "PollState",
@@ -170,6 +174,7 @@ __all__ = [
     "is_implemented",
     "next_states",
     "order_problems",
+    "plan_blocks",
     "raise_first",
     "source_problems",
     "split_hint",

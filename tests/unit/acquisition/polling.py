@@ -7,11 +7,10 @@ import struct
 from typing import TYPE_CHECKING, cast
 
 from sealbus.acquisition import SampleClock
-from sealbus.acquisition.planner import DeviceLimits
 from sealbus.acquisition.polls import Poll, PolledTag, PolledUnit
 from sealbus.acquisition.tag_states import HeldBack, TagState
 from sealbus.client import Failure
-from sealbus.plant import TagPlan, build_conversion, compile_tag
+from sealbus.plant import DeviceLimits, TagPlan, build_conversion, compile_tag
 from sealbus.samples import Quality, Reason, Sample
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealbus.acquisition.block_search import BlockSearch, Lessons
-from sealbus.acquisition.planner import DeviceLimits, LearnedSplits, PlannedBlock, plan_blocks
 from sealbus.acquisition.reasons import Miss
+from sealbus.plant import DeviceLimits, LearnedSplits, PlannedBlock, plan_blocks
 from sealbus.samples import Reason
 from unit.acquisition.plans import tag
 

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealbus.acquisition.decoder import build_decoder
-from sealbus.acquisition.planner import DeviceLimits, plan_blocks
 from sealbus.errors import PeerError
-from sealbus.plant import NoValue, build_conversion
+from sealbus.plant import DeviceLimits, NoValue, build_conversion, plan_blocks
 from sealbus.protocol import ValueType, WordOrder, decode_registers, pack_bits, pack_words
 from sealbus.samples import Reason
 from unit.acquisition.plans import tag

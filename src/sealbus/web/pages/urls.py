@@ -40,7 +40,47 @@ from sealbus.web.pages.administration.ways_in import EndSessionPage, RevokeToken
 from sealbus.web.pages.audit.views import AuditPage, ChainPage, EntryPage, ExportPage, NewerPage
 from sealbus.web.pages.helping.views import EntryHelpPage, HelpPage
 from sealbus.web.pages.overview.views import OverviewPage
-from sealbus.web.pages.plant.views import DevicePage, DevicesPage, TagPage
+from sealbus.web.pages.plant.bulk import TagsBulkPage
+from sealbus.web.pages.plant.commands import (
+    CommandPage,
+    CommandWithdrawPage,
+    ConnectionCommandPage,
+    DeviceCommandPage,
+)
+from sealbus.web.pages.plant.connections import (
+    ConnectionArchivePage,
+    ConnectionChangePage,
+    ConnectionNewPage,
+    ConnectionPage,
+    ConnectionRestorePage,
+    ConnectionsPage,
+)
+from sealbus.web.pages.plant.device import (
+    DeviceConnectionPage,
+    DevicePage,
+    DeviceRegistersPage,
+    DeviceSettingsPage,
+    DeviceStatePage,
+)
+from sealbus.web.pages.plant.device_forms import (
+    DeviceArchivePage,
+    DeviceChangePage,
+    DeviceNewPage,
+    DeviceRestorePage,
+    DeviceTagsPage,
+)
+from sealbus.web.pages.plant.devices import DevicesPage
+from sealbus.web.pages.plant.faceplate import TagPage
+from sealbus.web.pages.plant.first_steps import FirstStepsPage
+from sealbus.web.pages.plant.importing import ImportPage
+from sealbus.web.pages.plant.tag_forms import (
+    TagArchivePage,
+    TagChangePage,
+    TagDecodingPage,
+    TagNewPage,
+    TagRestorePage,
+)
+from sealbus.web.pages.plant.tags import TagsPage
 from sealbus.web.pages.shell.views import FindPage, MorePage, SignedInAgainPage, SignOutPage, VersionPage
 
 __all__ = ["urlpatterns"]
@@ -54,9 +94,38 @@ urlpatterns = [
     path("more", MorePage.as_view(), name="more"),
     path("sign-out", SignOutPage.as_view(), name="sign-out"),
     path("signed-in-again", SignedInAgainPage.as_view(), name="signed-in-again"),
+    # the plant
     path("devices", DevicesPage.as_view(), name="devices"),
     path("devices/<int:pk>", DevicePage.as_view(), name="device"),
+    path("devices/<int:pk>/registers", DeviceRegistersPage.as_view(), name="device-registers"),
+    path("devices/<int:pk>/connection", DeviceConnectionPage.as_view(), name="device-connection"),
+    path("devices/<int:pk>/state", DeviceStatePage.as_view(), name="device-state"),
+    path("devices/<int:pk>/settings", DeviceSettingsPage.as_view(), name="device-settings"),
+    path("devices/<int:pk>/commands", DeviceCommandPage.as_view(), name="device-command"),
+    path("tags", TagsPage.as_view(), name="tags"),
     path("tags/<int:pk>", TagPage.as_view(), name="tag"),
+    path("connections/<int:pk>/commands", ConnectionCommandPage.as_view(), name="connection-command"),
+    path("first-steps", FirstStepsPage.as_view(), name="first-steps"),
+    path("import", ImportPage.as_view(), name="import"),
+    path("devices/new", DeviceNewPage.as_view(), name="device-new"),
+    path("devices/<int:pk>/edit", DeviceChangePage.as_view(), name="device-edit"),
+    path("devices/<int:pk>/archive", DeviceArchivePage.as_view(), name="device-put-away"),
+    path("devices/<int:pk>/restore", DeviceRestorePage.as_view(), name="device-unarchive"),
+    path("devices/<int:pk>/tags", DeviceTagsPage.as_view(), name="device-tags"),
+    path("tags/new", TagNewPage.as_view(), name="tag-new"),
+    path("tags/bulk", TagsBulkPage.as_view(), name="tags-bulk"),
+    path("tags/<int:pk>/edit", TagChangePage.as_view(), name="tag-edit"),
+    path("tags/<int:pk>/decoding", TagDecodingPage.as_view(), name="tag-decoding"),
+    path("tags/<int:pk>/archive", TagArchivePage.as_view(), name="tag-put-away"),
+    path("tags/<int:pk>/restore", TagRestorePage.as_view(), name="tag-unarchive"),
+    path("connections", ConnectionsPage.as_view(), name="connections"),
+    path("connections/new", ConnectionNewPage.as_view(), name="connection-new"),
+    path("connections/<int:pk>", ConnectionPage.as_view(), name="connection"),
+    path("connections/<int:pk>/edit", ConnectionChangePage.as_view(), name="connection-edit"),
+    path("connections/<int:pk>/archive", ConnectionArchivePage.as_view(), name="connection-put-away"),
+    path("connections/<int:pk>/restore", ConnectionRestorePage.as_view(), name="connection-unarchive"),
+    path("commands/<int:pk>", CommandPage.as_view(), name="command"),
+    path("commands/<int:pk>/withdraw", CommandWithdrawPage.as_view(), name="command-withdrawal"),
     # audit
     path("audit", AuditPage.as_view(), name="audit"),
     path("audit/newer", NewerPage.as_view(), name="audit-newer"),

@@ -12,14 +12,25 @@ from sealbus.web.devices.services.collector import (
     recover_commands,
     withdrawn_commands,
 )
-from sealbus.web.devices.services.commands import CommandRequest, request_commands, withdraw_command
+from sealbus.web.devices.services.commands import (
+    CommandRequest,
+    request_commands,
+    requests_to_read,
+    withdraw_command,
+)
 from sealbus.web.devices.services.configuring import change, create
 from sealbus.web.devices.services.discovery import make_sunspec_tags
 from sealbus.web.devices.services.ending import expire_overdue
 from sealbus.web.devices.services.import_slots import import_slot
 from sealbus.web.devices.services.importing import import_rows, note_export
 from sealbus.web.devices.services.site import change_setting, create_setting, delete_setting
-from sealbus.web.devices.services.templates import apply_template, archive_template, import_template, renew_shipped
+from sealbus.web.devices.services.templates import (
+    apply_template,
+    archive_template,
+    import_template,
+    renew_shipped,
+    tags_into,
+)
 
 __all__ = [
     "CommandRequest",
@@ -45,7 +56,9 @@ __all__ = [
     "recover_commands",
     "renew_shipped",
     "request_commands",
+    "requests_to_read",
     "restore",
+    "tags_into",
     "withdraw_command",
     "withdrawn_commands",
 ]

@@ -25,15 +25,15 @@ from sealbus.web.audit.services import Event, append
 from sealbus.web.coordination.versions import bump_version
 from sealbus.web.devices.models import Command, Device
 from sealbus.web.devices.services.ending import expire_overdue, target_of
-from sealbus.web.errors import Conflict, Forbidden, TooMany
+from sealbus.web.errors import Conflict, Forbidden, Invalid, TooMany
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sealbus.web.access.subject import Subject
-    from sealbus.web.devices.models import Connection
+    from sealbus.web.devices.models import Connection, Tag
 
-__all__ = ["NEEDED", "CommandRequest", "request_commands", "withdraw_command"]
+__all__ = ["NEEDED", "CommandRequest", "request_commands", "requests_to_read", "withdraw_command"]
 
 NEEDED: Mapping[CommandKind, tuple[Action, ...]] = {
     CommandKind.TEST: (Action.CONFIGURE,),
@@ -48,6 +48,8 @@ NEEDED: Mapping[CommandKind, tuple[Action, ...]] = {
 _SCANS = (CommandKind.SCAN_UNITS, CommandKind.SCAN_REGISTERS, CommandKind.SUNSPEC)
 _A_MINUTE = {CommandKind.TEST: 20, CommandKind.READ: 120, CommandKind.WRITE: 120} | dict.fromkeys(_SCANS, 6)
 _MAX_OPEN = 20
+_WITHIN_S = dict.fromkeys(CommandKind, 30.0) | dict.fromkeys(_SCANS, 300.0) | {CommandKind.SUNSPEC: 120.0}
+_MAX_DEVICES = 20
 _MAX_OPEN_OF_ALL = 500
 
 
@@ -59,7 +61,11 @@ class CommandRequest:
     target: Connection | Device
     tags: tuple[int, ...] = ()
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    within_s: float = 30.0
+
+    @property
+    def within_s(self) -> float:
+        """How long it may take."""
+        return _WITHIN_S[self.kind]
 
     @property
     def group_id(self) -> int:
@@ -75,6 +81,22 @@ class CommandRequest:
     def connection(self) -> Connection | None:
         """None: it is about a device that has no connection."""
         return self.target.connection if isinstance(self.target, Device) else self.target
+
+
+def requests_to_read(tags: Sequence[Tag]) -> list[CommandRequest]:
+    """A reading of these tags, one for each device. Invalid: a tag is calculated, or they are of too many devices."""
+    by_device: dict[Device, list[int]] = {}
+    for tag in tags:
+        if tag.expression or tag.device.connection is None:
+            raise Invalid({"tags": [f"{tag.name} ({tag.pk}) is a calculated tag: read its inputs instead"]})
+        by_device.setdefault(tag.device, []).append(tag.pk)
+    if len(by_device) > _MAX_DEVICES:
+        text = f"these tags belong to {len(by_device)} devices: give tags of up to {_MAX_DEVICES} devices"
+        raise Invalid({"tags": [text]})
+    return [
+        CommandRequest(kind=CommandKind.READ, target=device, tags=tuple(sorted(ids)))
+        for device, ids in by_device.items()
+    ]
 
 
 def request_commands(*, requests: Sequence[CommandRequest], subject: Subject) -> list[Command]:

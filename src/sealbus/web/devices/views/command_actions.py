@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ConnectionCommands", "DeviceCommands", "TagCommands"]
 
-_SCAN_S = 300.0
-_SUNSPEC_S = 120.0
-_MAX_DEVICES = 20
-
 
 def _body(request: Request, form: type[Strict]) -> Mapping[str, Any]:
     checked = form(data=request.data)
@@ -76,7 +72,7 @@ class ConnectionCommands:
         arguments = _body(request, ScanUnitsForm)
         return _accepted(
             self,
-            CommandRequest(kind=CommandKind.SCAN_UNITS, target=connection, arguments=arguments, within_s=_SCAN_S),
+            CommandRequest(kind=CommandKind.SCAN_UNITS, target=connection, arguments=arguments),
         )
 
 
@@ -126,8 +122,7 @@ class DeviceCommands:
 
 
 def _about(device: Device, kind: CommandKind, arguments: Mapping[str, Any]) -> CommandRequest:
-    within_s = _SUNSPEC_S if kind == CommandKind.SUNSPEC else _SCAN_S
-    return CommandRequest(kind=kind, target=device, arguments=arguments, within_s=within_s)
+    return CommandRequest(kind=kind, target=device, arguments=arguments)
 
 
 class TagCommands:
@@ -141,22 +136,6 @@ class TagCommands:
         tags: list[Tag] = list(self.get_queryset().live().select_related("device__connection").filter(pk__in=wanted))
         if missing := sorted(wanted - {tag.pk for tag in tags}):
             raise ValidationError({"tags": [f"these tags do not exist: {', '.join(map(str, missing[:10]))}"]})
-        requests = _reading(tags)
+        requests = services.requests_to_read(tags)
         commands = services.request_commands(requests=requests, subject=self.subject)
         return Response({"commands": CommandShown(commands, many=True).data}, status=202)
-
-
-def _reading(tags: list[Tag]) -> list[CommandRequest]:
-    by_device: dict[Device, list[int]] = {}
-    for tag in tags:
-        if tag.expression or tag.device.connection is None:
-            raise ValidationError({"tags": [f"{tag.name} ({tag.pk}) is a calculated tag: read its inputs instead"]})
-        by_device.setdefault(tag.device, []).append(tag.pk)
-    if len(by_device) > _MAX_DEVICES:
-        raise ValidationError(
-            {"tags": [f"these tags belong to {len(by_device)} devices: give tags of up to {_MAX_DEVICES} devices"]}
-        )
-    return [
-        CommandRequest(kind=CommandKind.READ, target=device, tags=tuple(sorted(ids)))
-        for device, ids in by_device.items()
-    ]

@@ -17,13 +17,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from sealbus.errors import ConfigError
-from sealbus.plant import BIT_TABLES, device_problems, raise_first
+from sealbus.plant.connection_rules import device_problems
+from sealbus.plant.fields import raise_first
+from sealbus.plant.tag_rules import BIT_TABLES
 from sealbus.protocol import MAX_COUNT_READ_BITS, MAX_COUNT_READ_REGISTERS, Place, Table, parse_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sealbus.plant import DevicePlan, Tag
+    from sealbus.plant.plan import DevicePlan
+    from sealbus.plant.tags import Tag
 
 __all__ = ["DeviceLimits", "LearnedSplits", "PlannedBlock", "plan_blocks"]
 

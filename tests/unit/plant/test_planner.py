@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealbus.acquisition.planner import DeviceLimits, LearnedSplits, plan_blocks
 from sealbus.errors import ConfigError
-from sealbus.plant import DevicePlan
+from sealbus.plant import DeviceLimits, DevicePlan, LearnedSplits, plan_blocks
 from sealbus.protocol import Place, Table, parse_place
 from unit.acquisition.plans import tag
 
