@@ -69,8 +69,8 @@ def test_the_security_lines_are_for_those_who_may_see_where_they_come_from() -> 
 @pytest.mark.django_db
 def test_without_a_device_it_says_what_it_will_show() -> None:
     assert "Nothing is connected yet" in shown()
-    assert "Connect a device" not in shown()
-    assert "Connect a device" in shown((Action.VIEW, Action.CONFIGURE))
+    assert "First steps" not in shown()
+    assert "First steps" in shown((Action.VIEW, Action.CONFIGURE))
 
 
 @pytest.mark.django_db

@@ -1,17 +1,17 @@
-"""What the overview shows: groups with their devices and key values. Five statements, whatever the size of the site."""
+"""What the overview shows: groups with their devices and key values. Four statements, whatever the size of the site."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sealbus.history import HistoryUnavailable
 from sealbus.samples import Quality
-from sealbus.web.accounts.models import Group
 from sealbus.web.devices.models import Device, Tag
 from sealbus.web.pages.drawings import scale_of, sparkline
+from sealbus.web.pages.plant.devices import device_rows
+from sealbus.web.pages.plant.health import WORST_FIRST
 from sealbus.web.pages.plant.queries import with_values
 from sealbus.web.trends.store import history
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
     from sealbus.samples import Sample
     from sealbus.web.access.subject import Subject
+    from sealbus.web.accounts.models import Group
+    from sealbus.web.pages.plant.collecting import Collecting
+    from sealbus.web.pages.plant.devices import DeviceRow
 
 __all__ = ["GroupShown", "Plant", "Tile", "plant_of"]
 
@@ -51,7 +54,9 @@ class GroupShown:
     """One group."""
 
     group: Group
-    devices: int
+    devices: int = 0
+    ill: list[DeviceRow] = field(default_factory=list)
+    """The devices that need a look, the worst first."""
     tiles: list[Tile] = field(default_factory=list)
 
 
@@ -67,11 +72,16 @@ class Plant:
     """There are more key values than are shown."""
 
 
-def plant_of(subject: Subject) -> Plant:
+def plant_of(subject: Subject, collected: Collecting) -> Plant:
     """What the subject may see."""
-    devices = Device.objects.visible_to(subject).live().order_by().values_list("group_id", flat=True)
-    count = Counter(devices)
-    groups = {row.pk: GroupShown(row, count[row.pk]) for row in Group.objects.filter(pk__in=count).order_by("name")}
+    groups: dict[int, GroupShown] = {}
+    for each in device_rows(subject, Device.objects.visible_to(subject).live(), collected):
+        shown = groups.setdefault(each.device.group_id, GroupShown(each.device.group))
+        shown.devices += 1
+        if not each.health.is_well:
+            shown.ill.append(each)
+    for shown in groups.values():
+        shown.ill.sort(key=lambda each: WORST_FIRST.index(each.health.sign))
     tags = Tag.objects.visible_to(subject).live().filter(is_key=True, device__archived_at__isnull=True)
     rows = with_values(tags.select_related("device").order_by("device__name", "name", "pk")[: _MAX_TILES + 1])
     sparks = _sparks([row.tag for row in rows[:_MAX_TILES]])

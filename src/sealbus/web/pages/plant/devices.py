@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sealbus.web.access.requirement import Requirement
     from sealbus.web.access.subject import Subject
 
-__all__ = ["MAY_CONFIGURE", "MAY_VIEW", "DeviceRow", "DevicesPage", "PlantPage", "groups_for"]
+__all__ = ["MAY_CONFIGURE", "MAY_VIEW", "DeviceRow", "DevicesPage", "PlantPage", "device_rows", "groups_for"]
 
 MAY_VIEW: Mapping[str, Requirement] = {"GET": may(Action.VIEW)}
 MAY_CONFIGURE: Mapping[str, Requirement] = {"GET": may(Action.CONFIGURE), "POST": may(Action.CONFIGURE)}
@@ -78,7 +78,7 @@ class DevicesPage(PlantPage):
             found = found.filter(connection=connection)
         found = found.filter(words_in(query.get("q", ""), "name", "text", "connection__name", "group__name"))
         collected = collecting()
-        rows = self._rows(found, collected)
+        rows = device_rows(self.subject, found, collected)
         signs = Counter(row.health.sign for row in rows)
         if state := query.get("state", ""):
             rows = [row for row in rows if row.health.sign.key == state]
@@ -98,14 +98,16 @@ class DevicesPage(PlantPage):
             "may_configure": self.subject.rights.allows_anywhere(Action.CONFIGURE),
         }
 
-    def _rows(self, found: Any, collected: Collecting) -> list[DeviceRow]:
-        tallies = tallies_of(found)
-        rows = []
-        for device in found.select_related("group", "connection").order_by("group__name", "group_id", "name", "pk"):
-            tally, seen = tallies.get(device.pk) or Tally(), sees(self.subject, device.connection)
-            health = health_of(device, tally, collected, sees_connection=seen)
-            rows.append(DeviceRow(device, health, tally, collected.connection_of(device) if seen else None, seen))
-        return rows
+
+def device_rows(subject: Subject, found: Any, collected: Collecting) -> list[DeviceRow]:
+    """The devices of a query by group, each with its sign. Two statements."""
+    tallies = tallies_of(found)
+    rows = []
+    for device in found.select_related("group", "connection").order_by("group__name", "group_id", "name", "pk"):
+        tally, seen = tallies.get(device.pk) or Tally(), sees(subject, device.connection)
+        health = health_of(device, tally, collected, sees_connection=seen)
+        rows.append(DeviceRow(device, health, tally, collected.connection_of(device) if seen else None, seen))
+    return rows
 
 
 def groups_for(subject: Subject, action: Action = Action.VIEW) -> Iterable[Group]:
