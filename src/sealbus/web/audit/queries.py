@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import CharField, Q
+from django.db.models import CharField, F, Func, Q, Subquery
 from django.db.models.functions import Cast
 
 from sealbus.web.audit.models import Entry
@@ -52,7 +52,7 @@ def select(subject: Subject, wanted: EntryFilter) -> QuerySet[Entry]:
     """The entries that the subject may see and that match, in no order."""
     rows: QuerySet[Entry] = Entry.objects.visible_to(subject)
     if wanted.since is not None:
-        rows = rows.filter(time__gte=wanted.since)
+        rows = rows.filter(time__gte=wanted.since, sequence__gte=_first_since(wanted.since))
     if wanted.until is not None:
         rows = rows.filter(time__lt=wanted.until)
     for field in ("actor_kind", "target_kind", "target_id", "result"):
@@ -85,6 +85,17 @@ def entries_in_order(subject: Subject, wanted: EntryFilter, *, up_to: int) -> It
         if len(found) < _AT_ONCE:
             return
         after = found[-1].sequence
+
+
+def _first_since(since: datetime) -> Subquery:
+    """The smallest number since then, by the index of times alone: a list by number, in which nothing else is found, must
+    not read all older entries. Times are no order: a clock may have been set back.
+    """
+    recent = Entry.objects.filter(time__gte=since).order_by()
+    number = (
+        F("sequence") + 0
+    )  # SQLite would search the plain column from its smallest number on, not the index of times
+    return Subquery(recent.annotate(first=Func(number, function="MIN")).values("first"))
 
 
 def _of_group(group: int) -> Q:

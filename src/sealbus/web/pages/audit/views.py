@@ -24,7 +24,7 @@ from sealbus.web.errors import NotFound
 from sealbus.web.http.streams import streamed
 from sealbus.web.pages.audit.asking import NAMES, RANGES, Asked, asked
 from sealbus.web.pages.audit.chains import command_chain, object_chain
-from sealbus.web.pages.audit.counting import COUNTED, counts
+from sealbus.web.pages.audit.counting import COUNTED, Counts, counts
 from sealbus.web.pages.audit.differences import difference_of, rest_of
 from sealbus.web.pages.audit.wording import FAMILIES, KINDS, OBJECTS, RESULTS
 from sealbus.web.pages.forms import Form
@@ -75,13 +75,13 @@ class AuditPage(_AuditPage):
             "asked": wanted,
         }
         if not is_fragment(request):
-            content |= self._frame(form, wanted, before) | self._tail(wanted, entries, before)
+            counted = counts(self.subject, wanted) if entries else Counts({}, None, 0, is_cut=False)
+            content |= self._frame(form, wanted, before, counted) | self._tail(wanted, entries, before)
             content["narrow"] = [] if entries else _too_narrow(self.subject, wanted)
         return self.show(request, content, status=form.status)
 
-    def _frame(self, form: Form, wanted: Asked, before: int | None) -> dict[str, Any]:
+    def _frame(self, form: Form, wanted: Asked, before: int | None, counted: Counts) -> dict[str, Any]:
         groups = dict(Group.objects.visible_to(self.subject).order_by("name").values_list("pk", "name"))
-        counted = counts(self.subject, wanted)
         return {
             "form": form,
             "before": before,
