@@ -178,6 +178,10 @@ def test_a_form_that_is_stored_as_it_was_shown_changes_nothing() -> None:
     assert Tag.objects.get().version == tag.version
 
 
+def test_a_field_leads_to_its_paragraph_in_the_help() -> None:
+    assert 'href="/help/tag-dead-band"' in _text(_engineer().get("/tags/new"))
+
+
 def test_two_who_change_the_same_tag_are_shown_both_and_the_second_decides() -> None:
     device = a_device("meter")
     tag = a_tag(device, "power", place="holding:20", unit="W")

@@ -19,13 +19,14 @@ from sealbus.web.devices import services
 from sealbus.web.errors import NotFound
 from sealbus.web.pages.checking import checked
 from sealbus.web.pages.forms import Form
+from sealbus.web.pages.helping.texts import help_texts
 from sealbus.web.pages.plant.devices import MAY_CONFIGURE, PlantPage
 from sealbus.web.pages.plant.paging import number_in
 from sealbus.web.pages.plant.typed import Section, Typed, members_typed, text_of, texts_of
 from sealbus.web.pages.shell.page import redirect_to
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from django.http import HttpRequest, HttpResponse
 
@@ -76,6 +77,7 @@ class RowPage(PlantPage):
         elsewhere = [f"{name}: {text}" for name, texts in form.problems.items() if name not in names for text in texts]
         content = {
             "form": form,
+            "helped": _help_urls(self.model.__name__.lower(), names),
             "row": row,
             "sections": sections,
             "elsewhere": [*form.whole, *elsewhere],
@@ -101,6 +103,13 @@ class RowPage(PlantPage):
     def typed(self, row: Any, given: Mapping[str, Any]) -> dict[str, Any]:
         """What the serializer gets."""
         return members_typed(self.fields(row), given)
+
+
+def _help_urls(form: str, names: Iterable[str]) -> dict[str, str]:
+    """Where the help explains a field, for those that it explains."""
+    slugs = {name: f"{form}-{name.replace('_', '-')}" for name in names}
+    known = help_texts()
+    return {name: reverse("help-entry", args=[slug]) for name, slug in slugs.items() if slug in known}
 
 
 class NewPage(RowPage):

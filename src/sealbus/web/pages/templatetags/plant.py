@@ -58,8 +58,8 @@ def hexword(value: int) -> str:
 
 @register.filter
 def item(mapping: Any, key: Any) -> Any:
-    """A member of a mapping; None without."""
-    return mapping.get(key)
+    """A member of a mapping; None without, or without a mapping."""
+    return mapping.get(key) if mapping else None
 
 
 @register.filter
