@@ -112,7 +112,8 @@ export class Bus extends EventTarget {
     this.ponger = window.setTimeout(() => this.lost(socket), PONG_MS);
   }
 
-  private hurry(): void {
+  /** Try to connect at once instead of after the wait. */
+  hurry(): void {
     if (this.socket?.readyState === WebSocket.OPEN || !page.signedIn) return;
     window.clearTimeout(this.retry);
     this.retry = 0;

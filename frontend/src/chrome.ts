@@ -65,6 +65,7 @@ function choose(name: string, value: string): void {
   else document.documentElement.removeAttribute(attribute);
   // biome-ignore lint/suspicious/noDocumentCookie: the Cookie Store API is not in Safari
   document.cookie = `sealbus-${name}=${value}; path=/; max-age=${value ? YEAR_S : 0}; samesite=lax`;
+  if (name === "language") location.reload();
 }
 
 export function startChrome(): void {
@@ -72,6 +73,7 @@ export function startChrome(): void {
   window.setInterval(showClock, STATE_EVERY_MS);
   startTick();
   document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+  document.querySelector<HTMLElement>("[data-wrong] :is(input, select, textarea)")?.focus();
   document.addEventListener("change", (event) => {
     const input = event.target as HTMLInputElement;
     const name = input.dataset.choose;

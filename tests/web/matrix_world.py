@@ -159,6 +159,9 @@ THINGS: dict[str, Callable[[Group], int | str]] = {
         ).pk
     ),
     "openid_connect_callback": lambda group: 1,
+    "revoke": _a_token,  # of somebody else, so nobody finds it
+    "mfa_edit_webauthn": lambda group: 1,
+    "mfa_remove_webauthn": lambda group: 1,
 }
 """How the thing is made that a URL names, by the first word of the route's name (or the whole)."""
 

@@ -169,6 +169,36 @@ def change_password(user: int) -> None:
     owner.save()
 
 
+def can_sign_in(user: int, password: str = "correct horse battery") -> None:
+    """Give a user a password that the site itself can check: this process makes cheap ones."""
+    from django.contrib.auth.hashers import Argon2PasswordHasher
+
+    from sealbus.web.accounts.models import User
+
+    hasher = Argon2PasswordHasher()
+    User.objects.filter(pk=user).update(password=hasher.encode(password, hasher.salt()))
+
+
+def demand_second_factor(user: int) -> None:
+    """All roles of this user ask for one."""
+    from sealbus.web.accounts.models import Role
+    from sealbus.web.coordination.versions import bump_version
+
+    Role.objects.filter(assignments__user=user).update(needs_second_factor=True)
+    bump_version("rights")
+
+
+def end_all_sessions(user: int) -> None:
+    """As an administrator does."""
+    from allauth.usersessions.models import UserSession
+
+    from sealbus.web.coordination.versions import bump_version
+
+    for each in UserSession.objects.filter(user_id=user):
+        each.end()
+    bump_version("rights")
+
+
 def revoke(user: int, name: str = "script") -> None:
     from django.utils import timezone
 
@@ -220,7 +250,7 @@ def main() -> None:
             expire,
             switch_off,
         )
-        + (change_password, revoke, note, audit)
+        + (change_password, can_sign_in, demand_second_factor, end_all_sessions, revoke, note, audit)
     }
     for line in sys.stdin:
         received = json.loads(line)

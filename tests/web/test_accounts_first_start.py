@@ -112,19 +112,20 @@ def test_the_printed_setup_link_works_as_a_page_without_inline_script() -> None:
     text = page.content.decode()
     assert "<script>" not in text
     assert "style=" not in text
-    script = finders.find("accounts/link.js")  # served in front of Django
+    script = finders.find("pages/core.js")  # served in front of Django
     assert script
     assert "location.hash" in Path(script).read_text()
     form = {"secret": secret, "username": "boss", "password": PASSWORD, "again": PASSWORD}
     assert browser.client.post("/setup", form).status_code == 403  # no CSRF token
     token = {"csrfmiddlewaretoken": browser.client.cookies["sealbus-csrf"].value}
     differing = browser.client.post("/setup", form | token | {"again": "other"})
-    assert differing.status_code == 400
+    assert differing.status_code == 422
     assert secret in differing.content.decode()
-    assert browser.client.post("/setup", form | token | {"username": "<b>"}).status_code == 400
+    assert browser.client.post("/setup", form | token | {"username": "<b>"}).status_code == 422
     done = browser.client.post("/setup", form | token)
-    assert done.status_code == 200
-    assert browser.login("boss").status_code == 200
+    assert (done.status_code, done.headers["Location"]) == (302, "/second-factor")
+    assert browser.me()["name"] == "boss"
+    assert browser.me()["rights"] == []  # until the second factor that the role demands has been used
 
 
 def test_a_password_link_sets_a_password_once_and_ends_all_sessions() -> None:

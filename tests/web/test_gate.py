@@ -27,7 +27,7 @@ HALF_IN = Subject(user_id=1, is_signed_in=True, needs_second_factor=True)
 
 def _through(requirement: Requirement | None, subject: Subject) -> int:
     """The status that a caller gets from a view with this requirement."""
-    answer = _answer("/somewhere", requirement, subject)
+    answer = _answer("/api/v1/somewhere", requirement, subject)
     return 200 if answer is None else answer.status_code
 
 
@@ -93,8 +93,8 @@ def test_a_refusal_is_worded_for_the_surface_that_was_asked(path: str, content_t
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("path", ["/api/v1/devices", "/devices", "/.well-known/security.txt"])
-def test_a_caller_who_has_not_signed_in_is_challenged_on_every_surface(path: str) -> None:
+@pytest.mark.parametrize("path", ["/api/v1/devices", "/.well-known/security.txt"])
+def test_a_caller_who_has_not_signed_in_is_challenged_where_no_page_is_asked_for(path: str) -> None:
     answer = _answer(path, may(Action.VIEW), NOBODY)
     assert isinstance(answer, HttpResponse)
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, 'Token realm="sealbus"')
@@ -144,3 +144,19 @@ def test_an_administrator_sees_all_groups_in_a_refusal() -> None:
     rights = Rights(frozenset({(Action.ADMINISTER, None)}))
     with pytest.raises(Forbidden, match=r'right "configure" in groups 3, 9$'):
         require(Subject(user_id=1, rights=rights, is_signed_in=True), Action.CONFIGURE, 9, 3)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("subject", "path", "location"),
+    [
+        (NOBODY, "/devices?page=2", "/login?next=%2Fdevices%3Fpage%3D2"),
+        (NOBODY, "/", "/login"),
+        (HALF_IN, "/devices", "/second-factor?next=%2Fdevices"),
+        (HALF_IN, "/", "/second-factor"),
+    ],
+)
+def test_a_browser_is_led_to_what_is_lacking_and_back_afterwards(subject: Subject, path: str, location: str) -> None:
+    answer = _answer(path, may(Action.VIEW), subject)
+    assert isinstance(answer, HttpResponse)
+    assert (answer.status_code, answer["Location"]) == (302, location)

@@ -57,6 +57,8 @@ def _ask(route: Route, caller: Caller, home: Group) -> str:
     assert answer.status_code < 500 or route.name.startswith("health"), f"{route.row}: {answer.status_code}"
     if answer.status_code == 302 and answer["Location"].startswith(reverse("account_login")):
         return "401"  # a page asks for a sign-in by showing the form
+    if answer.status_code == 302 and answer["Location"].startswith(reverse("second-factor")):
+        return "403"  # as programs are answered; a page leads to where the factor is added or used
     refusals = (400, 401, 403, 404) if route.row in BODIES else (401, 403, 404)
     return str(answer.status_code) if answer.status_code in refusals else "in"
 

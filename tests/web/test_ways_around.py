@@ -238,11 +238,11 @@ def test_an_unknown_parameter_is_refused_so_that_a_misspelt_dry_run_changes_noth
     assert not Tag.objects.exists()
 
 
-def test_the_start_page_names_the_next_step(client: Client) -> None:
-    page = client.get("/")
+def test_the_first_page_of_a_new_site_names_the_next_step(client: Client) -> None:
+    page = client.get("/login")
     assert (page.status_code, b"sealbus web setup-link" in page.content) == (200, True)
     holder("anna", "Administrator")
-    assert b"setup-link" not in client.get("/").content
+    assert b"setup-link" not in client.get("/login").content
 
 
 def test_an_unknown_word_is_refused_with_the_known_ones() -> None:

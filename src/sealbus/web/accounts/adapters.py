@@ -9,6 +9,7 @@ import secrets
 import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlencode, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.authentication import get_authentication_records
@@ -19,12 +20,15 @@ from allauth.account.internal.flows.reauthentication import (
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
-from allauth.socialaccount.providers.base.constants import AuthError
+from allauth.socialaccount.providers.base.constants import AuthError, AuthProcess
 from allauth.usersessions.adapter import DefaultUserSessionsAdapter
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from sealbus.web.access.subject import Actor, ActorKind
 from sealbus.web.accounts.lockout import LOCKED_S, account_key, locked_answer, seconds_locked
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
 
     from allauth.usersessions.models import UserSession
     from django.core.exceptions import ValidationError
-    from django.http import HttpRequest
+    from django.http import HttpRequest, HttpResponse
 
     from sealbus.web.accounts.models import User
 
@@ -107,6 +111,10 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
         actor = Actor(ActorKind.NOBODY, name=tried, address=address_of(request))
         append(Event(actor, "session.login", Target("user", "", tried), Result.FAILED, {"reason": reason}))
 
+    def respond_user_inactive(self, request: HttpRequest, user: User) -> HttpResponse:
+        """Back to the sign-in page, which does not tell why; the audit does."""
+        return HttpResponseRedirect(f"{reverse('account_login')}?problem=changed")
+
     def validation_error(self, code: str, *args: Any) -> ValidationError:
         """An error of a form; too many attempts answer 429 instead."""
         if code == "too_many_login_attempts":
@@ -121,6 +129,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped li
         if not get_reauthentication_flows(self.request.user) and not _has_confirmed(self.request):
             raise ReauthenticationRequired
         return True
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Where to confirm, for pages; the provider for a user who has nothing to show to the site."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if methods or not user.is_authenticated:
+            return methods
+        return [{"id": "provider", "description": "", "url": reverse("confirm-by-provider")}]
+
+    def is_safe_url(self, url: str | None) -> bool:
+        """Whether to redirect there: within this site, its port included."""
+        public = urlsplit(settings.SEALBUS.public_url)  # type: ignore[misc]  # ours
+        return url_has_allowed_host_and_scheme(
+            url, {public.netloc, self.request.get_host()}, require_https=public.scheme == "https"
+        )
 
     def clean_password(self, password: str, user: User | None = None) -> str:
         """A new password. The first one of a user needs a confirmation, as a changed one needs the current one."""
@@ -157,12 +179,17 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  
     def on_authentication_error(
         self, request: HttpRequest, provider: Any, error: Any = None, exception: Any = None, extra_context: Any = None
     ) -> None:
-        """Record a failed single sign-on."""
+        """Record a failed single sign-on. Without an attempt of this browser that it belongs to, on to the sign-in page: for
+        programs as for people, the library has a page of its own there.
+        """
         if error == AuthError.CANCELLED:
             return
         reason = str(exception) if exception is not None else "the answer is not one to an attempt of this browser"
         actor = Actor(ActorKind.NOBODY, address=address_of(request))
         record_refusal(actor=actor, action="session.single-sign-on", detail={"reason": reason[:300]})
+        if not (extra_context or {}).get("state"):
+            query = urlencode({"error": error or AuthError.UNKNOWN, "error_process": AuthProcess.LOGIN})
+            raise ImmediateHttpResponse(HttpResponseRedirect(f"{reverse('account_login')}?{query}"))
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped library

@@ -2,7 +2,7 @@
 
 Closed on purpose: creating an account, everything by mail or phone (accounts are not identified by addresses), login
 codes, trusted browsers, and tokens of an identity provider sent by a script. A view that is open to everybody is a step
-of signing in and checks the earlier steps itself.
+of signing in and checks the earlier steps itself. The library's pages are subclassed in `pages`, and declare theirs there.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ __all__ = ["REQUIREMENTS"]
 _BROWSER = "headless:browser"
 
 REQUIREMENTS = {
-    "account_login": EVERYBODY,
-    "mfa_authenticate": EVERYBODY,  # the second step of signing in
     f"{_BROWSER}:config": EVERYBODY,
     f"{_BROWSER}:account:current_session": EVERYBODY,  # the own session, and sign out
     f"{_BROWSER}:account:login": EVERYBODY,

@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 import time
 import unicodedata
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+from allauth.core.internal.httpkit import is_headless_request
 from allauth.core.internal.ratelimit import get_cache_key, get_rates
 from allauth.headless.base.response import RateLimitResponse
 from django.core.cache import cache
+
+from sealbus.web.http.problems import problem
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse
@@ -43,6 +47,10 @@ def seconds_locked(request: HttpRequest, key: str) -> int:
 
 def locked_answer(request: HttpRequest, wait_s: int) -> HttpResponse:
     """429, the same for accounts that exist and those that do not."""
-    answer: HttpResponse = RateLimitResponse(request)
+    answer: HttpResponse = (
+        RateLimitResponse(request)
+        if is_headless_request(request)
+        else problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", "Too many failed attempts: try again later")
+    )
     answer.headers["Retry-After"] = str(max(1, wait_s))
     return answer

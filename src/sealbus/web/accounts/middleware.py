@@ -29,14 +29,15 @@ if TYPE_CHECKING:
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["LibraryAnswersMiddleware", "SubjectMiddleware", "address_of"]
+__all__ = ["BAD_INPUT", "LibraryAnswersMiddleware", "SubjectMiddleware", "address_of"]
 
 _log = logging.getLogger(__name__)
 
 _LIBRARY = "/_allauth/"
 _RETRY_AFTER_S = 60  # the longest window of the limits of the library
 _SEEN_EVERY_S = 60
-_BAD_INPUT = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
+BAD_INPUT = (ValueError, TypeError, AttributeError, KeyError, IndexError, OverflowError)
+"""What the library raises for malformed input, whose types it does not check."""
 
 
 class SubjectMiddleware:
@@ -76,7 +77,7 @@ class LibraryAnswersMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         """400 for an exception that a malformed body causes in the library; None for any other."""
-        if not request.path.startswith(_LIBRARY) or not isinstance(error, _BAD_INPUT):
+        if not request.path.startswith(_LIBRARY) or not isinstance(error, BAD_INPUT):
             return None
         _log.warning("a request to %s has a malformed body: %s", request.path, type(error).__name__, exc_info=error)
         return problem(HTTPStatus.BAD_REQUEST, "invalid", "The request cannot be used")

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.db.models import Prefetch, Q
+from django.utils import timezone
 
 from sealbus.web.access.actions import Action
 from sealbus.web.accounts.models import ApiToken, Assignment, User
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
     from sealbus.web.access.subject import Subject
 
-__all__ = ["administrators", "open_sessions", "reviewed_users"]
+__all__ = ["administrators", "open_sessions", "reviewed_users", "valid_sessions_of"]
 
 
 def administrators() -> QuerySet[User]:
@@ -31,6 +33,13 @@ def open_sessions(subject: Subject) -> QuerySet[UserSession]:
     if subject.rights.allows(Action.ADMINISTER, None):
         return rows
     return rows.filter(user=subject.user_id)
+
+
+def valid_sessions_of(user_id: int) -> QuerySet[UserSession]:
+    """The sessions of a user that are valid now, the one used last first."""
+    valid = Session.objects.filter(expire_date__gt=timezone.now()).values("session_key")
+    rows: QuerySet[UserSession] = UserSession.objects.filter(user_id=user_id, session_key__in=valid)
+    return rows.order_by("-last_seen_at", "-pk")
 
 
 def reviewed_users(subject: Subject) -> QuerySet[User]:

@@ -23,7 +23,7 @@ from sealbus.web.http.problems import INVALID_TOKEN, REFUSALS, TOKEN_CHALLENGE, 
 from sealbus.web.http.rest_errors import headers_of, status_of
 from sealbus.web.http.surfaces import Surface, surface_of
 from sealbus.web.pages.shell.page import is_fragment
-from sealbus.web.pages.shell.refusals import redirect_to_sign_in, render_refused
+from sealbus.web.pages.shell.refusals import redirect_to_second_factor, redirect_to_sign_in, render_refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,11 +40,13 @@ __all__ = [
     "permission_denied",
     "refused",
     "server_error",
+    "too_many_requests",
 ]
 
 _log = logging.getLogger(__name__)
 
 _RETRY_AFTER_S = 5
+_LIMITED_S = 60  # the longest window of the limits of the library
 
 
 class WebErrorMiddleware:
@@ -90,6 +92,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _answer(request, HTTPStatus.NOT_FOUND, "not-found", "There is no page at this address.")
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """429 of a limit of django-allauth."""
+    detail = "Too many attempts from here. Wait a minute, then try again."
+    response = _answer(request, HTTPStatus.TOO_MANY_REQUESTS, "too-many-requests", detail)
+    response["Retry-After"] = str(_LIMITED_S)
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """500; 503 where the database does not answer."""
     error = sys.exc_info()[1]
@@ -110,10 +120,13 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def refused(request: HttpRequest, verdict: GateVerdict, missing: str) -> HttpResponse:
     """GATE_REFUSAL_VIEW: what the gate answers. `missing` names the right; empty: it is not a right that is missing."""
     words = REFUSALS[verdict]
+    is_page = surface_of(request.path) is Surface.PAGE and not is_fragment(request)
     if verdict is GateVerdict.SIGN_IN and "Authorization" in request.headers:
         words = INVALID_TOKEN
-    elif verdict is GateVerdict.SIGN_IN and surface_of(request.path) is Surface.PAGE and not is_fragment(request):
+    elif verdict is GateVerdict.SIGN_IN and is_page:
         return redirect_to_sign_in(request)
+    elif verdict is GateVerdict.SECOND_FACTOR and is_page:
+        return redirect_to_second_factor(request)
     response = _answer(request, words.status, words.type, missing or words.detail)
     if words.status is HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = TOKEN_CHALLENGE

@@ -122,6 +122,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
     {"NAME": "sealbus.web.accounts.passwords.PredictablePasswordValidator"},
 ]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.AccountAdapter"
 SOCIALACCOUNT_ADAPTER = "sealbus.web.accounts.adapters.SocialAccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from allauth.account.views import LoginView
-from allauth.mfa.base.views import AuthenticateView
 from django.urls import path
 
 from sealbus.web.pages.administration.groups import (
@@ -39,6 +37,19 @@ from sealbus.web.pages.administration.state import LicencesPage, StatePage
 from sealbus.web.pages.administration.ways_in import EndSessionPage, RevokeTokenPage, SessionsPage, TokensPage
 from sealbus.web.pages.audit.views import AuditPage, ChainPage, EntryPage, ExportPage, NewerPage
 from sealbus.web.pages.helping.views import EntryHelpPage, HelpPage
+from sealbus.web.pages.oneself.account import AccountPage, ChangePasswordPage, SetPasswordPage
+from sealbus.web.pages.oneself.factors import (
+    AddAppPage,
+    AddPasskeyPage,
+    FactorsPage,
+    NewRecoveryCodesPage,
+    PasskeyPage,
+    RecoveryCodesPage,
+    RemoveAppPage,
+    RemovePasskeyPage,
+)
+from sealbus.web.pages.oneself.sessions import OwnSessionsPage
+from sealbus.web.pages.oneself.tokens import NewTokenPage, OwnTokensPage, RevokeOwnTokenPage
 from sealbus.web.pages.overview.views import OverviewPage
 from sealbus.web.pages.plant.bulk import TagsBulkPage
 from sealbus.web.pages.plant.commands import (
@@ -82,13 +93,20 @@ from sealbus.web.pages.plant.tag_forms import (
 )
 from sealbus.web.pages.plant.tags import TagsPage
 from sealbus.web.pages.shell.views import FindPage, MorePage, SignedInAgainPage, SignOutPage, VersionPage
+from sealbus.web.pages.signing_in.confirming import (
+    ConfirmByCodePage,
+    ConfirmByPasskeyPage,
+    ConfirmByPasswordPage,
+    ConfirmByProviderPage,
+    SecondFactorPage,
+)
+from sealbus.web.pages.signing_in.links import EmergencyPage, NewPasswordPage, SetUpPage
+from sealbus.web.pages.signing_in.steps import LoginPage, PasskeyLoginPage, SecondStepPage
 
 __all__ = ["urlpatterns"]
 
 urlpatterns = [
     path("", OverviewPage.as_view(), name="overview"),
-    path("login", LoginView.as_view(template_name="pages/login.html"), name="account_login"),
-    path("login/second-factor", AuthenticateView.as_view(template_name="pages/login.html"), name="mfa_authenticate"),
     path("find", FindPage.as_view(), name="find"),
     path("version", VersionPage.as_view(), name="version"),
     path("more", MorePage.as_view(), name="more"),
@@ -169,4 +187,32 @@ urlpatterns = [
     # help
     path("help", HelpPage.as_view(), name="help"),
     path("help/<slug:slug>", EntryHelpPage.as_view(), name="help-entry"),
+    # getting in; the names with underscores are those that django-allauth looks for
+    path("login", LoginPage.as_view(), name="account_login"),
+    path("login/passkey", PasskeyLoginPage.as_view(), name="mfa_login_webauthn"),
+    path("login/second-factor", SecondStepPage.as_view(), name="mfa_authenticate"),
+    path("confirm", ConfirmByPasswordPage.as_view(), name="account_reauthenticate"),
+    path("confirm/code", ConfirmByCodePage.as_view(), name="mfa_reauthenticate"),
+    path("confirm/passkey", ConfirmByPasskeyPage.as_view(), name="mfa_reauthenticate_webauthn"),
+    path("confirm/provider", ConfirmByProviderPage.as_view(), name="confirm-by-provider"),
+    path("second-factor", SecondFactorPage.as_view(), name="second-factor"),
+    path("setup", SetUpPage.as_view(), name="setup-page"),
+    path("password", NewPasswordPage.as_view(), name="password-page"),
+    path("emergency", EmergencyPage.as_view(), name="emergency-page"),
+    # one's own account
+    path("account", AccountPage.as_view(), name="account"),
+    path("account/password", ChangePasswordPage.as_view(), name="account_change_password"),
+    path("account/first-password", SetPasswordPage.as_view(), name="account_set_password"),
+    path("account/factors", FactorsPage.as_view(), name="mfa_index"),
+    path("account/factors/app", AddAppPage.as_view(), name="mfa_activate_totp"),
+    path("account/factors/app/remove", RemoveAppPage.as_view(), name="mfa_deactivate_totp"),
+    path("account/factors/codes", RecoveryCodesPage.as_view(), name="mfa_view_recovery_codes"),
+    path("account/factors/codes/new", NewRecoveryCodesPage.as_view(), name="mfa_generate_recovery_codes"),
+    path("account/passkeys/add", AddPasskeyPage.as_view(), name="mfa_add_webauthn"),
+    path("account/passkeys/<int:pk>", PasskeyPage.as_view(), name="mfa_edit_webauthn"),
+    path("account/passkeys/<int:pk>/remove", RemovePasskeyPage.as_view(), name="mfa_remove_webauthn"),
+    path("account/sessions", OwnSessionsPage.as_view(), name="usersessions_list"),
+    path("account/tokens", OwnTokensPage.as_view(), name="own-tokens"),
+    path("account/tokens/new", NewTokenPage.as_view(), name="new-token"),
+    path("account/tokens/<int:pk>/revoke", RevokeOwnTokenPage.as_view(), name="revoke-token"),
 ]

@@ -20,6 +20,8 @@ from sealbus.web.audit.services import Event, Target, append, append_all
 from sealbus.web.errors import Forbidden, Invalid
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from django.contrib.sessions.backends.base import SessionBase
 
     from sealbus.web.access.subject import Actor, Rights, Subject
@@ -42,6 +44,18 @@ class TokenRequest:
     groups: tuple[Group, ...] = ()
     all_groups: bool = False
     networks: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> TokenRequest:
+        """From the checked members of a form."""
+        return cls(
+            name=members["name"],
+            actions=frozenset(Action(each) for each in members["actions"]),
+            expires_at=members["expires_at"],
+            groups=tuple(members["groups"]),
+            all_groups=members["all_groups"],
+            networks=tuple(members["networks"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

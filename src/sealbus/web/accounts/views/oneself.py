@@ -58,10 +58,7 @@ class TokensView(mixins.RetrieveModelMixin, mixins.ListModelMixin, SubjectViewSe
     @extend_schema(request=TokenForm, responses={201: IssuedTokenShown})
     def create(self, request: Request) -> Response:
         """A token with at most the caller's own rights. Its secret is shown in this answer only."""
-        body = dict(body_of(request, TokenForm))
-        actions = frozenset(Action(each) for each in body.pop("actions"))
-        groups, networks = tuple(body.pop("groups")), tuple(body.pop("networks"))
-        wanted = services.TokenRequest(actions=actions, groups=groups, networks=networks, **body)
+        wanted = services.TokenRequest.of(body_of(request, TokenForm))
         issued = services.issue_token(subject=self.subject, session=request._request.session, wanted=wanted)
         return Response(IssuedTokenShown(issued.token, context={"secret": issued.secret}).data, status=201)
 

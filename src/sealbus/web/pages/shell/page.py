@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from sealbus.web.access.requirement import Requirement
     from sealbus.web.access.subject import Subject
 
-__all__ = ["Page", "frame", "is_fragment", "redirect_to"]
+__all__ = ["DENSITIES", "PALETTES", "Page", "frame", "is_fragment", "redirect_to"]
 
-_PALETTES, _DENSITIES = ("day", "dusk", "night"), ("roomy", "panel")
+PALETTES, DENSITIES = ("day", "dusk", "night"), ("roomy", "panel")
 
 
 @method_decorator(gzip_page, name="dispatch")
@@ -75,19 +75,22 @@ def frame(request: HttpRequest, *, place: str = "", title: object = "") -> dict[
     site = settings.SEALBUS  # type: ignore[misc]  # ours
     return {
         "subject": subject,
+        "shell": "pages/alone.html"
+        if subject.needs_second_factor
+        else "pages/base.html",  # without it there are no places
         "places": places_of(subject) if subject.is_signed_in else [],
         "place": place,
         "title": title,
         "site_name": site.public_host,
         "zone": settings.TIME_ZONE,
-        "palette": _one_of(cookies.get("sealbus-palette"), _PALETTES),
-        "density": _one_of(cookies.get("sealbus-density"), _DENSITIES),
+        "palette": _one_of(cookies.get("sealbus-palette"), PALETTES),
+        "density": _one_of(cookies.get("sealbus-density"), DENSITIES),
         "keys": _one_of(cookies.get("sealbus-keys"), ("off",)),
         "language": _one_of(cookies.get(settings.LANGUAGE_COOKIE_NAME), dict(settings.LANGUAGES)),
         "page": {
             "now": round(time.time() * 1000),
             "csrf": settings.CSRF_COOKIE_NAME,
-            "signedIn": subject.is_signed_in,
+            "signedIn": subject.is_signed_in and not subject.needs_second_factor,
             "version": site_version(),
             "words": _words(),
             "reasons": [str(reason) for reason in REASONS],
@@ -124,6 +127,12 @@ def _words() -> dict[str, str]:
         "collector silent since": _("The collector is silent since %s. The values below are the last ones known."),
         "on": _("on"),
         "off": _("off"),
+        "passkey none": _("The browser has given no passkey. Try again."),
+        "passkey known": _("This key is registered already."),
+        "passkey address": _("Passkeys do not work under this address: open the site under its name."),
+        "passkey browser": _("This browser has no passkeys."),
+        "passkey options": _("The site did not answer. Reload the page and try again."),
+        "passkey wait": _("Too many attempts. Wait a minute, then try again."),
         "s": _("s"),
         "min": _("min"),
         "h": _("h"),

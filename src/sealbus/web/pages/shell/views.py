@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth import logout
 from django.http import HttpResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views import View
 
+from sealbus.web.access.gate import subject_of
 from sealbus.web.access.requirement import EVERYBODY, SIGNED_IN
 from sealbus.web.pages.assets import site_version
 from sealbus.web.pages.shell.finding import find
@@ -63,5 +65,6 @@ class SignOutPage(View):
     access: ClassVar[Mapping[str, Requirement]] = {"POST": EVERYBODY}
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        was_in = subject_of(request).is_signed_in
         logout(request)
-        return redirect_to(request, "/")
+        return redirect_to(request, reverse("account_login") + ("?done=signed-out" if was_in else ""))
