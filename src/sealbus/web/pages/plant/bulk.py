@@ -82,7 +82,7 @@ class TagsBulkPage(PlantPage):
             Typed("interval_s", _("Read every"), Kind.NUMBER, unit="s"),
             Typed("retention", _("Kept as"), Kind.ROW, choices=[keep, *classes]),
             Typed("enabled", _("Reading"), Kind.CHOICE, choices=[keep, *_ENABLED]),
-            Typed("unit", _("Unit")),
+            Typed("unit", _("Engineering unit")),
             Typed("dead_band", _("Dead band"), Kind.NUMBER),
         )
 

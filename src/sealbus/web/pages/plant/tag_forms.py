@@ -84,7 +84,7 @@ _ORDERS = [
     ("DCBA", gettext_lazy("DCBA, little endian")),
 ]
 _SHOWN = (
-    _of("unit", gettext_lazy("Unit"), placeholder="bar"),
+    _of("unit", gettext_lazy("Engineering unit"), placeholder="bar"),
     _of("decimals", gettext_lazy("Decimals"), Kind.NUMBER),
     _of("normal_low", gettext_lazy("Normal from"), Kind.NUMBER),
     _of("normal_high", gettext_lazy("Normal to"), Kind.NUMBER),
