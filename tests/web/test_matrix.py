@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ def _ask(route: Route, caller: Caller, home: Group) -> str:
         transaction.set_rollback(True)
     assert answer.status_code != 429, route.row
     assert answer.status_code < 500 or route.name.startswith("health"), f"{route.row}: {answer.status_code}"
-    if answer.status_code == 302 and answer["Location"].startswith(reverse("account_login")):
+    if answer.status_code == 302 and re.fullmatch(f"{reverse('account_login')}([?]next=.*)?", answer["Location"]):
         return "401"  # a page asks for a sign-in by showing the form
     if answer.status_code == 302 and answer["Location"].startswith(reverse("second-factor")):
         return "403"  # as programs are answered; a page leads to where the factor is added or used
