@@ -13,25 +13,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+from browser.paths import ENTRY, PATHS
 from needs import program_path
 from ports import free_ports
 
 _SIZES = {"desk": (1440, 900), "phone": (390, 844), "tablet": (768, 1024), "wall": (3840, 2160)}
-_LOOKS = (("desk", "day"), ("desk", "dusk"), ("desk", "night"), ("phone", "day"), ("phone", "night"), ("tablet", "day"))
-_PATHS = {
-    "sign-in": "/login",
-    "overview": "/",
-    "devices": "/devices",
-    "device": "/devices/1",
-    "tags": "/tags",
-    "faceplate": "/tags/1",
-    "audit": "/audit",
-    "administration": "/administration",
-    "people": "/administration/people",
-    "account": "/account",
-    "help": "/help",
-    "more": "/more",
-}
+_LOOKS = (
+    ("desk", "day"),
+    ("desk", "dusk"),
+    ("desk", "night"),
+    ("phone", "day"),
+    ("phone", "dusk"),
+    ("phone", "night"),
+    ("tablet", "day"),
+)
 _START_S = 60.0
 
 
@@ -79,8 +74,9 @@ def _take(url: str, session: str, folder: Path) -> int:
             width, height = _SIZES[size]
             context = browser.new_context(base_url=url, viewport={"width": width, "height": height})
             cookies: list[Any] = [{"name": "sealbus-palette", "value": palette, "url": url}]
-            for name, path in _PATHS.items():
-                signed_in = [] if name == "sign-in" else [{"name": "sealbus", "value": session, "url": url}]
+            for name, template in PATHS.items():
+                path = template.format(device=1, tag=3)
+                signed_in = [] if path in ENTRY else [{"name": "sealbus", "value": session, "url": url}]
                 context.clear_cookies()
                 context.add_cookies(cookies + signed_in)
                 page = context.new_page()
