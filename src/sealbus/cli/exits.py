@@ -36,8 +36,8 @@ INTERRUPTED = 130
 
 _EXTRAS = {
     "site": (
-        "allauth", "argon2", "csp", "django", "drf_spectacular", "httptools", "jwt", "knox", "numpy", "psycopg", "redis",
-        "rest_framework", "tzdata", "uvicorn", "websockets", "whitenoise", "zmq",
+        "allauth", "argon2", "csp", "django", "drf_spectacular", "httptools", "jwt", "knox", "numpy", "psycopg", "qrcode",
+        "redis", "rest_framework", "tzdata", "uvicorn", "websockets", "whitenoise", "zmq",
     ),
     "parquet": ("pyarrow",),
     "serial": ("serial",),
