@@ -6,10 +6,11 @@ import logging
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 from needs import NEEDS, missing
 
@@ -58,6 +59,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if wanted:
             packages = " ".join(sorted({package for name in wanted for package in NEEDS[name].packages}))
             item.add_marker(pytest.mark.skip(f"needs {', '.join(wanted)}: Debian package {packages}"))
+
+
+class _Files(LoadFileScheduling):  # type: ignore[misc]  # untyped library
+    """Each file to one worker, and all browser tests to one: several browsers at a time slow each other down."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "tests/browser" if nodeid.startswith("tests/browser/") else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Files | None:
+    """None: the scheduler that the command line names."""
+    return _Files(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
