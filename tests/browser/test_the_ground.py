@@ -98,7 +98,7 @@ def test_each_quality_looks_different_and_says_why(
 
 
 def test_a_cut_connection_is_said_and_mended_by_itself(window: Window, site: Site) -> None:
-    window.allow("WebSocket connection")
+    window.allow("WebSocket connection", "ERR_INTERNET_DISCONNECTED")
     anna = site.do("user", name="cut", actions=["view"])
     made = site.do("device", name="cut", group=site.do("group", name="cut"), tags=1)
     [tag] = made["tags"]
@@ -148,7 +148,7 @@ def _serve(page: Page, tag: int, policy: str) -> None:
 
 
 def test_a_page_of_another_version_says_so_when_its_connection_is_back(window: Window, site: Site) -> None:
-    window.allow("WebSocket connection")
+    window.allow("WebSocket connection", "ERR_INTERNET_DISCONNECTED")
     anna = site.do("user", name="version", actions=["view"])
     with collecting(site):
         page = window.open("/", session=site.do("session", user=anna))
