@@ -28,7 +28,8 @@ def stop_answering(device: ScriptedDevice) -> None:
 
 
 def answer_wrongly(device: ScriptedDevice) -> None:
-    device.answer = lambda request: request[:4] + b"\0\x05" + request[6:7] + b"\3\2\0\0"
+    """Three bytes: wrong for any number of registers, also for the single one that a divided block asks for."""
+    device.answer = lambda request: request[:4] + b"\0\x06" + request[6:7] + b"\3\3\0\0\0"
 
 
 @pytest.mark.parametrize(
