@@ -1,5 +1,6 @@
 // `<sb-bar tag="12" scale="0,2,4,6">` around a bar that the server drew: moves its hand when a value arrives.
-import { bus, type Sample } from "./bus";
+import type { Sample } from "./bus";
+import { FollowingElement } from "./following";
 
 const BAND_AT = [36, 64] as const;
 const EDGE = 1;
@@ -20,33 +21,7 @@ export function place(value: number, scale: readonly number[]): number {
   return 100 - EDGE;
 }
 
-const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) (entry.target as LiveBar).inView(entry.isIntersecting);
-});
-
-class LiveBar extends HTMLElement {
-  private followed = 0;
-
-  connectedCallback(): void {
-    seen.observe(this);
-  }
-
-  disconnectedCallback(): void {
-    seen.unobserve(this);
-    this.inView(false);
-  }
-
-  inView(visible: boolean): void {
-    const tag = Number(this.getAttribute("tag"));
-    if (visible && !this.followed && tag) {
-      this.followed = tag;
-      bus.follow(tag, this);
-    } else if (!visible && this.followed) {
-      bus.leave(this.followed, this);
-      this.followed = 0;
-    }
-  }
-
+class LiveBar extends FollowingElement {
   take(sample: Sample): void {
     const scale = (this.getAttribute("scale") ?? "").split(",").map(Number);
     const value = sample[2];

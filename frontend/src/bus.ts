@@ -28,7 +28,8 @@ const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 15000;
 const GATHER_MS = 60;
 const MAX_TAGS = 4000;
-const ENDED = [-1, null, null, 2, 12] as const;
+const BAD = 2;
+const NOT_COLLECTED = 12;
 const UNAUTHORISED = new Set([4401, 4403]);
 
 export class Bus extends EventTarget {
@@ -149,7 +150,7 @@ export class Bus extends EventTarget {
       for (const sample of message.samples) this.put(sample);
       if (message.samples.length) this.dispatchEvent(new Event("data"));
     } else if (message.type === "ended" || message.type === "refused") {
-      for (const tag of message.tags ?? []) this.put([tag, ...(ENDED.slice(1) as [null, null, number, number])]);
+      for (const tag of message.tags ?? []) this.put([tag, null, null, BAD, NOT_COLLECTED]);
     }
   }
 

@@ -1,34 +1,30 @@
 // `<sb-value tag="12" decimals="1" labels='{"0":"off"}'><b>2.4</b><i>kW</i><small></small></sb-value>`: a live value.
 // The server writes the first text and the quality; from then on this element does. Quality is one attribute, `data-q`.
-import { bus, type Sample } from "./bus";
-import { ageText, type Look, QUALITIES, valueText } from "./format";
+import type { Sample } from "./bus";
+import { FollowingElement } from "./following";
+import { ageText, DASH, type Look, QUALITIES, valueText } from "./format";
 import { page, serverNow, word } from "./page";
 
 const STALE = 3;
 const BAD = 2;
 const AGE_EVERY_MS = 1000;
-const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) (entry.target as LiveValue).inView(entry.isIntersecting);
-});
 const ageing = new Set<LiveValue>();
 
-export class LiveValue extends HTMLElement {
+export class LiveValue extends FollowingElement {
   static readonly observedAttributes = ["tag"];
-  private followed = 0;
   private timeUs: number | null = null;
 
-  connectedCallback(): void {
+  override connectedCallback(): void {
     if (this.dataset.q === "past") return;
     const time = Number(this.getAttribute("time"));
     this.timeUs = time || null;
     if (this.dataset.q === "stale") ageing.add(this);
-    seen.observe(this);
+    super.connectedCallback();
   }
 
-  disconnectedCallback(): void {
-    seen.unobserve(this);
+  override disconnectedCallback(): void {
     ageing.delete(this);
-    this.inView(false);
+    super.disconnectedCallback();
   }
 
   attributeChangedCallback(): void {
@@ -38,20 +34,10 @@ export class LiveValue extends HTMLElement {
     }
   }
 
-  inView(visible: boolean): void {
-    if (visible && !this.followed && this.tagId) {
-      this.followed = this.tagId;
-      bus.follow(this.followed, this);
-    } else if (!visible && this.followed) {
-      bus.leave(this.followed, this);
-      this.followed = 0;
-    }
-  }
-
   take(sample: Sample): void {
     const [, timeUs, value, quality, reason] = sample;
     this.timeUs = timeUs;
-    this.write("b", quality === BAD ? "–" : valueText(value, this.look));
+    this.write("b", quality === BAD ? DASH : valueText(value, this.look));
     this.dataset.q = QUALITIES[quality] ?? "bad";
     if (quality === STALE) ageing.add(this);
     else ageing.delete(this);
@@ -68,10 +54,6 @@ export class LiveValue extends HTMLElement {
     if (this.timeUs === null) return;
     const seconds = serverNow() / 1000 - this.timeUs / 1e6;
     this.write("small", ageText(seconds, [word("s"), word("min"), word("h"), word("d")]));
-  }
-
-  private get tagId(): number {
-    return Number(this.getAttribute("tag")) || 0;
   }
 
   private get look(): Look {
